@@ -1,0 +1,20 @@
+//! TI Stellaris LM3S6965 evaluation board: Cortex-M3.
+#![no_std]
+#![no_main]
+
+use smidgen_board_support::{Interrupts, Pl011, Serial, start};
+
+include!(concat!(env!("OUT_DIR"), "/board.rs"));
+
+// SAFETY: UART0 and system control of the LM3S6965 (data sheet, table 2-8), driven here alone.
+static SERIAL: Serial<Pl011> = Serial::new(unsafe { Pl011::at(0x4000_c000, 0x400f_e000) }, &RING);
+
+#[cortex_m_rt::exception]
+unsafe fn DefaultHandler(_line: i16) {
+    SERIAL.on_interrupt();
+}
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    start(&LAYOUT, &MEMORY, &SERIAL, &Interrupts(&[5]))
+}

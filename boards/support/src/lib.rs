@@ -1,0 +1,99 @@
+//! What all boards share: a main.rs names its UART and its interrupt lines, `start` does the rest.
+//!
+//! Bytes in: UART → receive interrupt → `Ring` → `Serial::read`, which sleeps (`wfi`) while there are none.
+//! Bytes out: written one by one, waiting for the transmitter.
+#![no_std]
+
+mod arch;
+mod memory;
+mod once;
+mod panic;
+mod registers;
+mod ring;
+mod serial;
+mod uart;
+
+pub use arch::Interrupts;
+pub use memory::Layout;
+pub use once::Once;
+pub use registers::Registers;
+pub use ring::Ring;
+pub use serial::Serial;
+pub use uart::{Uart, cmsdk::Cmsdk, nrf51::Nrf51, ns16550::Ns16550, pl011::Pl011, stm32::Stm32};
+
+use core::sync::atomic::{AtomicU32, Ordering};
+pub use smidgen_firmware::Memory;
+use smidgen_firmware::{Board, Mark};
+
+/// A board with a UART as its link. Everything that `smidgen_firmware::serve` asks for.
+pub struct SerialBoard<U: 'static> {
+    layout: &'static Layout,
+    serial: &'static Serial<U>,
+}
+
+/// Turns the UART and its interrupts on and serves requests for ever.
+/// `lines` are the interrupt controller's numbers of the UART's receive interrupt.
+pub fn start<U: Uart, const WORDS: usize>(
+    layout: &'static Layout,
+    memory: &'static Once<Memory<WORDS>>,
+    serial: &'static Serial<U>,
+    lines: &Interrupts,
+) -> ! {
+    arch::paint_stack();
+    serial.start();
+    lines.enable();
+    let mut board = SerialBoard { layout, serial };
+    match memory.take() {
+        Some(memory) => smidgen_firmware::serve(&mut board, layout.model(), memory),
+        // Only a second call could come here: the memory is in use.
+        None => arch::halt(),
+    }
+}
+
+impl<U: Uart> Board for SerialBoard<U> {
+    fn name(&self) -> &str {
+        self.layout.name
+    }
+    fn read(&mut self, bytes: &mut [u8]) -> usize {
+        self.serial.read(bytes)
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        self.serial.write(bytes)
+    }
+    fn lost_bytes(&self) -> u32 {
+        self.serial.lost_bytes()
+    }
+    fn stack_peak(&self) -> u32 {
+        arch::stack_peak()
+    }
+    fn stack_bytes(&self) -> u32 {
+        arch::stack_bytes()
+    }
+    fn mark(&mut self, mark: Mark) {
+        match mark {
+            Mark::PushStart => smidgen_mark_push_start(),
+            Mark::PushStop => smidgen_mark_push_stop(),
+            Mark::FinishStart => smidgen_mark_finish_start(),
+            Mark::FinishStop => smidgen_mark_finish_stop(),
+        }
+    }
+}
+
+/// What the markers write, so that the compiler keeps each and keeps them apart.
+static MARK: AtomicU32 = AtomicU32::new(0);
+
+/// Functions that the emulator's plugin finds by name: it counts the instructions between two of them.
+macro_rules! marker {
+    ($name:ident, $value:literal) => {
+        // SAFETY: no other symbol of the image has this name, and the function has no contract of its own.
+        #[unsafe(no_mangle)]
+        #[inline(never)]
+        pub extern "C" fn $name() {
+            MARK.store($value, Ordering::Relaxed);
+        }
+    };
+}
+marker!(smidgen_mark_push_start, 1);
+marker!(smidgen_mark_push_stop, 2);
+marker!(smidgen_mark_finish_start, 3);
+marker!(smidgen_mark_finish_stop, 4);

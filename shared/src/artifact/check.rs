@@ -1,0 +1,246 @@
+//! Everything that must hold before a model may run: regions, shapes, constants, accumulators.
+
+use super::{Artifact, Class, Error, GoldenVector, Input, Items};
+use crate::fixed::{ACC_LIMIT, Row};
+use crate::op::{Op, Region, Width};
+
+/// Largest number of operators.
+const MAX_OPS: u8 = 64;
+/// Largest arena, bytes: no microcontroller that this is for has more.
+const MAX_ARENA: u32 = 1 << 20;
+/// Largest number of bases that a gate keeps.
+const MAX_KEPT: u32 = 16;
+/// Largest number of bases.
+const MAX_BASES: u16 = 256;
+
+pub(super) fn check(artifact: &Artifact<'_>) -> Result<(), Error> {
+    let manifest = artifact.manifest();
+    if manifest.op_count == 0 || manifest.op_count > MAX_OPS {
+        return Err(Error::BadShape);
+    }
+    if manifest.arena_bytes > MAX_ARENA || !manifest.arena_bytes.is_multiple_of(4) {
+        return Err(Error::BadRegion);
+    }
+    let mut ops = artifact.ops();
+    let mut arena_end = check_input(artifact)?;
+    let mut i = 0;
+    while let Some(op) = ops.next() {
+        check_regions(artifact, i, &op)?;
+        check_shapes(artifact, i, &op)?;
+        for (region, width) in written(&op) {
+            arena_end = arena_end.max(end(region, width));
+        }
+        i += 1;
+    }
+    if i != usize::from(manifest.op_count) || !ops.is_done() {
+        return Err(Error::BadManifest);
+    }
+    if arena_end.next_multiple_of(4) != manifest.arena_bytes {
+        return Err(Error::BadRegion);
+    }
+    check_lists(artifact)
+}
+
+/// End of the input's own memory in the arena.
+fn check_input(artifact: &Artifact<'_>) -> Result<u32, Error> {
+    let Some(Op::Standardise { y, .. }) = artifact.ops().next() else { return Err(Error::BadShape) };
+    match artifact.manifest().input {
+        Input::Window { spec, state } => {
+            spec.check().map_err(|_| Error::BadShape)?;
+            if spec.count() != y.len as usize {
+                return Err(Error::BadShape);
+            }
+            let words = u32::try_from(spec.state_words()).map_err(|_| Error::BadShape)?;
+            let state = Region { at: state, len: words };
+            inside(artifact, state, Width::I32)?;
+            if overlap((state, Width::I32), (y, Width::I8)) {
+                return Err(Error::BadRegion);
+            }
+            Ok(end(state, Width::I32))
+        }
+        Input::Vector { len } if u32::from(len) == y.len => Ok(0),
+        Input::Vector { .. } => Err(Error::BadShape),
+    }
+}
+
+/// In the arena, apart from each other, and read only after being written.
+fn check_regions(artifact: &Artifact<'_>, i: usize, op: &Op) -> Result<(), Error> {
+    for (n, output) in written(op).enumerate() {
+        inside(artifact, output.0, output.1)?;
+        let others = op.inputs().into_iter().flatten().chain(written(op).skip(n + 1));
+        for other in others {
+            if overlap(output, other) {
+                return Err(Error::BadRegion);
+            }
+        }
+    }
+    for input in op.inputs().into_iter().flatten() {
+        let mut alive = false;
+        for earlier in artifact.ops().take(i) {
+            for (n, output) in written(&earlier).enumerate() {
+                if n == 0 && output == input {
+                    alive = true;
+                } else if overlap(output, input) {
+                    alive = false;
+                }
+            }
+        }
+        if !alive {
+            return Err(Error::BadRegion);
+        }
+    }
+    Ok(())
+}
+
+fn check_shapes(artifact: &Artifact<'_>, i: usize, op: &Op) -> Result<(), Error> {
+    let same = |a: Region, b: Region| if a.len == b.len { Ok(()) } else { Err(Error::BadShape) };
+    if op.output().0.len == 0 || op.inputs().into_iter().flatten().any(|(region, _)| region.len == 0) {
+        return Err(Error::BadShape);
+    }
+    match *op {
+        Op::Standardise { y, rows } => {
+            let rows = artifact.rows(rows, y.len as usize)?;
+            // Features stay below 2²² themselves.
+            let fits = rows.iter().all(|row| row.bias.unsigned_abs() < 1 << 22);
+            if i != 0 {
+                Err(Error::BadShape)
+            } else if !fits {
+                Err(Error::Overflow)
+            } else {
+                Ok(())
+            }
+        }
+        Op::UnitRms { x, y, gain } => {
+            if gain >= 1 << 24 {
+                return Err(Error::Overflow);
+            }
+            same(x, y)
+        }
+        Op::Rescale { x, y, .. } | Op::Clamp { x, y, .. } => same(x, y),
+        Op::Lookup { x, y, table } => {
+            no_extremes(artifact.i8s(table, 256)?)?;
+            same(x, y)
+        }
+        Op::Dense { x, y, width, weights, rows, .. } => {
+            narrow(width)?;
+            layer(artifact, x.len, y.len, weights, rows)
+        }
+        Op::LowRank { x, z, y, width, v, v_rows, u, u_rows } => {
+            narrow(width)?;
+            layer(artifact, x.len, z.len, v, v_rows)?;
+            layer(artifact, z.len, y.len, u, u_rows)
+        }
+        Op::Gate { x, y, bases, weights, rows } => {
+            let kept = y.len / 2;
+            if y.len % 2 != 0 || kept > MAX_KEPT || kept > u32::from(bases) || bases > MAX_BASES {
+                return Err(Error::BadShape);
+            }
+            layer(artifact, x.len, bases.into(), weights, rows)
+        }
+        Op::Mix { x, gate, base, z, acc, y, width, bases, v, v_rows, u, u_bias, multipliers } => {
+            narrow(width)?;
+            same(acc, y)?;
+            if let Some(base) = base {
+                same(base, y)?;
+            }
+            if gate.len % 2 != 0 || bases == 0 || bases > MAX_BASES {
+                return Err(Error::BadShape);
+            }
+            let count = u32::from(bases);
+            let inner = if z.len == 0 { x.len } else { z.len };
+            if z.len > 0 {
+                layer(artifact, x.len, product(count, z.len)?, v, v_rows)?;
+            }
+            let outer = product(count, y.len)?;
+            let u = artifact.i8s(u, product(outer, inner)? as usize)?;
+            let u_bias = artifact.i32s(u_bias, outer as usize)?;
+            artifact.i32s(multipliers, y.len as usize)?;
+            accumulators(u, inner as usize, u_bias.iter().copied())
+        }
+        Op::Match { x, y, weights, rows, handicaps } => {
+            if let Some(handicaps) = handicaps {
+                artifact.i32s(handicaps, y.len as usize)?;
+            }
+            layer(artifact, x.len, y.len, weights, rows)
+        }
+    }
+}
+
+/// Classes, bounds and golden vectors decode and fit the model.
+fn check_lists(artifact: &Artifact<'_>) -> Result<(), Error> {
+    let manifest = artifact.manifest();
+    let (output, width) = artifact.output();
+    let mut classes: Items<Class> = artifact.classes();
+    if classes.by_ref().count() != usize::from(manifest.class_count) || !classes.is_done() {
+        return Err(Error::BadManifest);
+    }
+    if manifest.class_count > 0 && u32::from(manifest.class_count) != output.len {
+        return Err(Error::BadShape);
+    }
+    let mut bounds: Items<super::Bound> = Items::new(manifest.bounds, manifest.bound_count.into());
+    if bounds.by_ref().count() != usize::from(manifest.bound_count) || !bounds.is_done() {
+        return Err(Error::BadManifest);
+    }
+    let golden = artifact.golden();
+    let mut vectors: Items<GoldenVector> = Items::new(golden.vectors, golden.count.into());
+    let mut count = 0;
+    for vector in vectors.by_ref() {
+        let input = artifact.ops().next().map_or(0, |op| op.output().0.len);
+        if vector.input.len() != input as usize || vector.output.len() != (output.len * width.bytes()) as usize {
+            return Err(Error::BadShape);
+        }
+        no_extremes(bytemuck::try_cast_slice(vector.input).map_err(|_| Error::BadShape)?)?;
+        count += 1;
+    }
+    if count != golden.count || !vectors.is_done() { Err(Error::BadManifest) } else { Ok(()) }
+}
+
+/// The regions that an operator writes, its output first.
+fn written(op: &Op) -> impl Iterator<Item = (Region, Width)> + use<> {
+    core::iter::once(op.output()).chain(op.scratch().into_iter().flatten())
+}
+
+fn end(region: Region, width: Width) -> u32 {
+    region.at.saturating_add(region.len.saturating_mul(width.bytes()))
+}
+
+fn inside(artifact: &Artifact<'_>, region: Region, width: Width) -> Result<(), Error> {
+    if region.at.is_multiple_of(4) && end(region, width) <= artifact.arena_bytes() { Ok(()) } else { Err(Error::BadRegion) }
+}
+
+fn overlap((a, aw): (Region, Width), (b, bw): (Region, Width)) -> bool {
+    a.len > 0 && b.len > 0 && a.at < end(b, bw) && b.at < end(a, aw)
+}
+
+fn narrow(width: Width) -> Result<(), Error> {
+    if width == Width::I32 { Err(Error::BadShape) } else { Ok(()) }
+}
+
+fn product(a: u32, b: u32) -> Result<u32, Error> {
+    a.checked_mul(b).ok_or(Error::BadShape)
+}
+
+fn layer(artifact: &Artifact<'_>, n_in: u32, n_out: u32, weights: u32, rows: u32) -> Result<(), Error> {
+    let weights = artifact.i8s(weights, product(n_in, n_out)? as usize)?;
+    let rows: &[Row] = artifact.rows(rows, n_out as usize)?;
+    accumulators(weights, n_in as usize, rows.iter().map(|row| row.bias))
+}
+
+fn no_extremes(values: &[i8]) -> Result<(), Error> {
+    if values.contains(&-128) { Err(Error::Overflow) } else { Ok(()) }
+}
+
+/// `Σ_j |w_ij|·127 + |b_i| < 2²³` for every row i, and no weight is −128.
+fn accumulators(weights: &[i8], n_in: usize, biases: impl Iterator<Item = i32>) -> Result<(), Error> {
+    if n_in == 0 {
+        return Err(Error::BadShape);
+    }
+    no_extremes(weights)?;
+    for (row, bias) in weights.chunks_exact(n_in).zip(biases) {
+        let sum: u32 = row.iter().fold(0, |sum, w| sum.wrapping_add(w.unsigned_abs().into()));
+        if i64::from(sum) * 127 + i64::from(bias).abs() >= ACC_LIMIT {
+            return Err(Error::Overflow);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! The artifact (`.smg`): a model as bytes, read in place.
+//!
+//! `header (64) | manifest (postcard) | weights (16-byte aligned) | golden vectors`.
+//! [`Artifact::new_checked`] is total: any bytes give an artifact or an [`Error`]; afterwards the
+//! executor needs no further check of shapes. docs/artifact.md is the normative description.
+
+mod check;
+mod header;
+mod manifest;
+
+pub use header::{ALIGNMENT, FORMAT_VERSION, HEADER_BYTES, Header, MAGIC};
+pub use manifest::{Bound, Class, Golden, GoldenVector, Input, Items, Manifest, Metric, Provenance, golden_sample};
+
+use crate::fixed::Row;
+use crate::op::{Op, Region, Width};
+
+/// Why bytes are not an artifact, or not one that this build runs. The number is the wire's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Error {
+    /// Shorter than the header, or than the header's total length.
+    Truncated = 1,
+    /// The first four bytes are not `SMDG`.
+    BadMagic = 2,
+    /// Made for another format version.
+    UnsupportedVersion = 3,
+    /// A flag is set that this version does not know.
+    UnsupportedFlag = 4,
+    /// The sections do not lie in order inside the artifact, or are misaligned.
+    BadLayout = 5,
+    /// The CRC-32 does not match the bytes.
+    BadChecksum = 6,
+    /// The manifest does not decode.
+    BadManifest = 7,
+    /// An operator's regions lie outside the arena, overlap, or read what nothing wrote.
+    BadRegion = 8,
+    /// Operators' shapes do not fit together, or are beyond a limit.
+    BadShape = 9,
+    /// An operator's constants lie outside the weight section or are misaligned.
+    BadConstants = 10,
+    /// A weight is −128, or a row's accumulator could reach 2²³.
+    Overflow = 11,
+    /// More bytes follow than the header counts.
+    TrailingBytes = 12,
+    /// The bytes do not start at a 16-byte boundary.
+    Misaligned = 13,
+}
+
+impl Error {
+    /// One sentence: what is wrong and what to do.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Error::Truncated => "the artifact is shorter than its header says; copy or export it again",
+            Error::BadMagic => "this is not a Smidgen artifact (it does not start with SMDG)",
+            Error::UnsupportedVersion => "the artifact has another format version; export it again with this build",
+            Error::UnsupportedFlag => "the artifact uses a flag this build does not know; update, or export it again",
+            Error::BadLayout => "the artifact's sections are out of order or out of bounds; export it again",
+            Error::BadChecksum => "the artifact's CRC-32 does not match its bytes; copy or export it again",
+            Error::BadManifest => "the artifact's manifest does not decode; export it again",
+            Error::BadRegion => "an operator reads or writes outside its part of the arena; export it again",
+            Error::BadShape => "an operator's shapes do not fit together; export it again",
+            Error::BadConstants => "an operator's constants lie outside the weight section; export it again",
+            Error::Overflow => "a weight row could overflow its accumulator; export it again",
+            Error::TrailingBytes => "bytes follow the end of the artifact; copy or export it again",
+            Error::Misaligned => "the artifact does not lie at a 16-byte boundary in memory",
+        }
+    }
+
+    /// The error of a wire number.
+    pub fn from_code(code: u8) -> Option<Error> {
+        use Error::*;
+        [
+            Truncated, BadMagic, UnsupportedVersion, UnsupportedFlag, BadLayout, BadChecksum, BadManifest, BadRegion,
+            BadShape, BadConstants, Overflow, TrailingBytes, Misaligned,
+        ]
+        .into_iter()
+        .find(|&error| error as u8 == code)
+    }
+}
+
+impl core::fmt::Display for Error {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// A checked artifact. Cheap to copy: it borrows everything from the bytes it was made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Artifact<'a> {
+    header: Header,
+    manifest: Manifest<'a>,
+    weights: &'a [u8],
+    golden: Golden<'a>,
+}
+
+impl<'a> Artifact<'a> {
+    /// Checks everything and gives a view. `bytes` may be longer than the artifact (a flash slot);
+    /// [`Artifact::exact`] refuses that. Reads each byte at most a few times; no loop depends on
+    /// anything but the length of `bytes`.
+    pub fn new_checked(bytes: &'a [u8]) -> Result<Self, Error> {
+        let header = Header::parse(bytes)?;
+        let section = |(at, len): (u32, u32)| {
+            bytes.get(at as usize..).and_then(|rest| rest.get(..len as usize)).ok_or(Error::BadLayout)
+        };
+        let manifest: Manifest = postcard::from_bytes(section(header.manifest)?).map_err(|_| Error::BadManifest)?;
+        let golden: Golden = postcard::from_bytes(section(header.golden)?).map_err(|_| Error::BadManifest)?;
+        let artifact = Artifact { header, manifest, weights: section(header.weights)?, golden };
+        check::check(&artifact)?;
+        Ok(artifact)
+    }
+
+    /// [`Artifact::new_checked`] of a whole file: nothing may follow.
+    pub fn exact(bytes: &'a [u8]) -> Result<Self, Error> {
+        let artifact = Self::new_checked(bytes)?;
+        if artifact.bytes() as usize == bytes.len() { Ok(artifact) } else { Err(Error::TrailingBytes) }
+    }
+
+    /// Length of the whole artifact in bytes: its share of flash.
+    pub fn bytes(&self) -> u32 {
+        self.header.total
+    }
+
+    /// The CRC-32 of its contents: names this very model on the wire.
+    pub fn hash(&self) -> u32 {
+        self.header.crc
+    }
+
+    /// Header, as stored.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// What the model is.
+    pub fn manifest(&self) -> &Manifest<'a> {
+        &self.manifest
+    }
+
+    /// Inputs and outputs to replay before trusting the model.
+    pub fn golden(&self) -> &Golden<'a> {
+        &self.golden
+    }
+
+    /// The operators in order.
+    pub fn ops(&self) -> Items<'a, Op> {
+        Items::new(self.manifest.ops, self.manifest.op_count.into())
+    }
+
+    /// The classes in the order of the scores.
+    pub fn classes(&self) -> Items<'a, Class<'a>> {
+        Items::new(self.manifest.classes, self.manifest.class_count.into())
+    }
+
+    /// Bytes of arena that a [`Runner`](crate::run::Runner) needs, exactly.
+    pub fn arena_bytes(&self) -> u32 {
+        self.manifest.arena_bytes
+    }
+
+    /// Region and type of the scores: the last operator's output.
+    pub fn output(&self) -> (Region, Width) {
+        self.ops().last().map_or((Region { at: 0, len: 0 }, Width::I8), |op| op.output())
+    }
+
+    /// `n` int8 constants at `at`.
+    pub fn i8s(&self, at: u32, n: usize) -> Result<&'a [i8], Error> {
+        self.constants(at, n)
+    }
+
+    /// `n` int32 constants at `at`.
+    pub fn i32s(&self, at: u32, n: usize) -> Result<&'a [i32], Error> {
+        self.constants(at, n)
+    }
+
+    /// `n` rows at `at`.
+    pub fn rows(&self, at: u32, n: usize) -> Result<&'a [Row], Error> {
+        self.constants(at, n)
+    }
+
+    fn constants<T: bytemuck::Pod>(&self, at: u32, n: usize) -> Result<&'a [T], Error> {
+        let bytes = n.checked_mul(size_of::<T>()).ok_or(Error::BadConstants)?;
+        let part = self.weights.get(at as usize..).and_then(|rest| rest.get(..bytes)).ok_or(Error::BadConstants)?;
+        bytemuck::try_cast_slice(part).map_err(|_| Error::BadConstants)
+    }
+}

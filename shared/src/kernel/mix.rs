@@ -1,0 +1,66 @@
+//! The composite of base networks (ParsNets): `y = base + Σ_{k kept} g_k (U_k z_k + u_k)`, `z_k = V_k x + b_k`.
+//!
+//! Only the kept bases are run. Their sums are mixed before the one rounding:
+//! `y_i = requant((Σ_k g_k·acc_ki + 64) >> 7, m_i) + base_i`; with Σ g_k = 128 and each
+//! |acc_ki| < 2²³ the mixture stays below 2³⁰ and the shifted one below 2²³.
+
+use super::{Kernel, Out, dense};
+use crate::fixed::{Row, requant};
+
+/// The constants of all base networks; each base's own part is a run of equal length.
+#[derive(Clone, Copy)]
+pub struct Bases<'a> {
+    /// `(bases · r, n_in)`; empty where the bases read `x` itself
+    pub v: &'a [i8],
+    /// `(bases · r)`
+    pub v_rows: &'a [Row],
+    /// `(bases · n_out, r)`
+    pub u: &'a [i8],
+    /// `(bases · n_out)`
+    pub u_bias: &'a [i32],
+    /// `(n_out)`, shared by all bases
+    pub multipliers: &'a [i32],
+}
+
+/// The `index`-th run of `len` elements, empty where there is none.
+fn part<T>(all: &[T], index: usize, len: usize) -> &[T] {
+    let start = index.wrapping_mul(len);
+    all.get(start..).and_then(|rest| rest.get(..len)).unwrap_or(&[])
+}
+
+/// Mixes the bases that `gate` names into `y`. `acc` `(n_out)` is scratch.
+pub fn mix<K: Kernel>(
+    x: &[i8],
+    gate: &[i8],
+    base: Option<&[i16]>,
+    bases: Bases<'_>,
+    z: &mut [i8],
+    acc: &mut [i32],
+    mut y: Out<'_>,
+) {
+    let (rank, n_out) = (z.len(), y.len());
+    let Some(acc) = acc.get_mut(..n_out) else { return };
+    acc.fill(0);
+    for pair in gate.chunks_exact(2) {
+        let [index, g] = pair else { continue };
+        let (index, g) = (usize::from(*index as u8), i32::from(*g as u8));
+        let inner: &[i8] = if rank == 0 {
+            x
+        } else {
+            let v = part(bases.v, index, rank.wrapping_mul(x.len()));
+            dense::<K>(x, v, part(bases.v_rows, index, rank), Out::I8(z, -127));
+            z
+        };
+        let u = part(bases.u, index, n_out.wrapping_mul(inner.len()));
+        let u_bias = part(bases.u_bias, index, n_out);
+        K::accumulate(inner, u, |i, sum| {
+            if let (Some(acc), Some(&bias)) = (acc.get_mut(i), u_bias.get(i)) {
+                *acc = acc.wrapping_add(g.wrapping_mul(sum.wrapping_add(bias)));
+            }
+        });
+    }
+    for (i, (&acc, &multiplier)) in acc.iter().zip(bases.multipliers).enumerate() {
+        let base = base.and_then(|base| base.get(i)).copied().unwrap_or(0);
+        y.put(i, requant(acc.wrapping_add(64) >> 7, multiplier).saturating_add(i32::from(base)));
+    }
+}

@@ -1,0 +1,73 @@
+//! The operators' arithmetic, one operator a file, over slices.
+//!
+//! Sums of products come from a [`Kernel`]; the rest is the same for all. Slices whose lengths
+//! do not fit together are cut to the shortest: nothing here indexes, so nothing panics.
+//! The executor checks all lengths beforehand.
+
+mod dense;
+mod gate;
+mod matching;
+mod mix;
+mod naive;
+mod pointwise;
+mod portable;
+mod unit_rms;
+
+pub use dense::{dense, low_rank};
+pub use gate::{exp_neg, gate};
+pub use matching::matching;
+pub use mix::{Bases, mix};
+pub use naive::Naive;
+pub use pointwise::{clamp, lookup, rescale};
+pub use portable::Portable;
+pub use unit_rms::{norm, unit_rms};
+
+/// How sums of products are formed. Every kernel gives the bits of [`Naive`].
+pub trait Kernel {
+    /// Calls `each(i, Σ_j weights[i·n + j]·x[j])` for each row i of `weights` `(rows, n)`, in order;
+    /// `n = x.len()`. No rows where `x` is empty.
+    fn accumulate(x: &[i8], weights: &[i8], each: impl FnMut(usize, i32));
+}
+
+/// Where an operator with a choice of widths writes.
+pub enum Out<'a> {
+    /// int8, lower limit −127, or 0 after a ReLU
+    I8(&'a mut [i8], i8),
+    /// int16
+    I16(&'a mut [i16]),
+}
+
+impl Out<'_> {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        match self {
+            Out::I8(y, _) => y.len(),
+            Out::I16(y) => y.len(),
+        }
+    }
+
+    /// Whether there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Writes `value` clamped to the width at `i`; ignored beyond the end.
+    #[inline(always)]
+    fn put(&mut self, i: usize, value: i32) {
+        match self {
+            Out::I8(y, lo) => {
+                if let Some(y) = y.get_mut(i) {
+                    *y = value.clamp(i32::from(*lo), 127) as i8;
+                }
+            }
+            Out::I16(y) => {
+                if let Some(y) = y.get_mut(i) {
+                    *y = value.clamp(-32767, 32767) as i16;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

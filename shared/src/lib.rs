@@ -1,0 +1,15 @@
+//! What a model is, how it is stored and how it runs.
+//!
+//! The same code runs on the host and on every board, so the two give the same bits.
+//! Nothing here allocates, panics or loops without a bound.
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod artifact;
+pub mod cost;
+pub mod features;
+pub mod fixed;
+pub mod kernel;
+pub mod op;
+pub mod run;
+pub mod wire;

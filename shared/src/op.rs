@@ -1,0 +1,165 @@
+//! The operators: what each reads, writes and computes.
+//!
+//! A model is a list of operators over one arena of bytes. Every operator names the regions of
+//! the arena that it reads and writes, and where in the weight section its constants lie.
+//! Weights are row-major `(n_out, n_in)` int8 in [−127, 127]; the constants of a row are a
+//! [`Row`](crate::fixed::Row).
+
+use serde::{Deserialize, Serialize};
+
+/// A run of elements in the arena.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// First byte, counted from the arena's start; a multiple of 4.
+    pub at: u32,
+    /// Number of elements (not of bytes).
+    pub len: u32,
+}
+
+/// The type of a region's elements.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// int8 activations in [−127, 127]
+    I8,
+    /// int16 activations in [−32767, 32767]
+    I16,
+    /// int32 scores
+    I32,
+}
+
+impl Width {
+    /// Bytes of one element.
+    pub const fn bytes(self) -> u32 {
+        match self {
+            Width::I8 => 1,
+            Width::I16 => 2,
+            Width::I32 => 4,
+        }
+    }
+}
+
+/// One operator. Offsets `weights`, `rows`, … count bytes from the start of the weight section.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Features, or raw values, to int8: `y_i = clamp(requant(f_i + bias_i, m_i), −127, 127)`.
+    /// Always the first operator: it takes the model's input.
+    Standardise { y: Region, rows: u32 },
+    /// `y = x / rms(x)`: `y_i = clamp((x_i·R + 2¹⁵) >> 16, −127, 127)`, `R = 256·gain / isqrt(256·Σx²)`.
+    UnitRms { x: Region, y: Region, gain: u32 },
+    /// `y_i = clamp(requant(Σ_j w_ij x_j + b_i, m_i))`, lower limit 0 when `relu`.
+    Dense { x: Region, y: Region, width: Width, relu: bool, weights: u32, rows: u32 },
+    /// `y = U(Vx + b) + c` with the int8 vector between them in `z` (r elements).
+    LowRank { x: Region, z: Region, y: Region, width: Width, v: u32, v_rows: u32, u: u32, u_rows: u32 },
+    /// Sample-wise indicator: `q_k = requant(G_k·x + c_k, m_k)` in 1/32 nat; the top `m = y.len/2` of
+    /// `bases`, each with its softmax weight among those kept; weights sum to 128.
+    /// `y`: m pairs (index, weight), largest first.
+    Gate { x: Region, y: Region, bases: u16, weights: u32, rows: u32 },
+    /// `y = base + Σ_{k kept} g_k (U_k z_k + u_k)`, `z_k = V_k x + b_k`; only the bases that the gate
+    /// kept are run. With an empty `z` the bases have no `V_k` and read `x` itself.
+    /// One multiplier a row, shared by all bases; `y_i = clamp(requant((Σ_k g_k acc_ki + 64) >> 7, m_i) + base_i)`.
+    Mix {
+        x: Region,
+        gate: Region,
+        base: Option<Region>,
+        z: Region,
+        /// `n_out` int32 sums
+        acc: Region,
+        y: Region,
+        width: Width,
+        bases: u16,
+        /// `(bases · r, n_in)` int8
+        v: u32,
+        /// `bases · r` rows
+        v_rows: u32,
+        /// `(bases · n_out, r)` int8
+        u: u32,
+        /// `bases · n_out` int32
+        u_bias: u32,
+        /// `n_out` int32
+        multipliers: u32,
+    },
+    /// int16 to int8: `y_i = clamp(requant(x_i, multiplier), −127, 127)`.
+    Rescale { x: Region, y: Region, multiplier: i32 },
+    /// `y_i = clamp(x_i, lo, hi)`.
+    Clamp { x: Region, y: Region, lo: i8, hi: i8 },
+    /// `y_i = table[x_i + 128]`: any smooth activation, made on the host.
+    Lookup { x: Region, y: Region, table: u32 },
+    /// Scores against a table of class rows: `y_c = requant(a_c·x, m_c) − requant(‖x‖, h_c)`,
+    /// `‖x‖ = isqrt(256·Σx²)`. `h_c` is the handicap of a seen class (calibrated stacking); absent, 0.
+    Match { x: Region, y: Region, weights: u32, rows: u32, handicaps: Option<u32> },
+}
+
+impl Op {
+    /// Standard name of the operator's kind.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Op::Standardise { .. } => "standardise",
+            Op::UnitRms { .. } => "unit-rms",
+            Op::Dense { .. } => "dense",
+            Op::LowRank { .. } => "low-rank",
+            Op::Gate { .. } => "gate",
+            Op::Mix { .. } => "mix",
+            Op::Rescale { .. } => "rescale",
+            Op::Clamp { .. } => "clamp",
+            Op::Lookup { .. } => "lookup",
+            Op::Match { .. } => "match",
+        }
+    }
+
+    /// The region that the operator writes, and its type.
+    pub const fn output(&self) -> (Region, Width) {
+        match *self {
+            Op::Standardise { y, .. }
+            | Op::UnitRms { y, .. }
+            | Op::Gate { y, .. }
+            | Op::Rescale { y, .. }
+            | Op::Clamp { y, .. }
+            | Op::Lookup { y, .. } => (y, Width::I8),
+            Op::Dense { y, width, .. } | Op::LowRank { y, width, .. } | Op::Mix { y, width, .. } => (y, width),
+            Op::Match { y, .. } => (y, Width::I32),
+        }
+    }
+
+    /// The regions that the operator reads, with their types.
+    pub const fn inputs(&self) -> [Option<(Region, Width)>; 3] {
+        match *self {
+            Op::Standardise { .. } => [None, None, None],
+            Op::UnitRms { x, .. }
+            | Op::Dense { x, .. }
+            | Op::LowRank { x, .. }
+            | Op::Gate { x, .. }
+            | Op::Clamp { x, .. }
+            | Op::Lookup { x, .. }
+            | Op::Match { x, .. } => [Some((x, Width::I8)), None, None],
+            Op::Rescale { x, .. } => [Some((x, Width::I16)), None, None],
+            Op::Mix { x, gate, base, .. } => [
+                Some((x, Width::I8)),
+                Some((gate, Width::I8)),
+                match base {
+                    Some(base) => Some((base, Width::I16)),
+                    None => None,
+                },
+            ],
+        }
+    }
+
+    /// The regions that the operator uses between its own steps.
+    pub const fn scratch(&self) -> [Option<(Region, Width)>; 2] {
+        match *self {
+            Op::LowRank { z, .. } => [Some((z, Width::I8)), None],
+            Op::Mix { z, acc, .. } => [Some((z, Width::I8)), Some((acc, Width::I32))],
+            _ => [None, None],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Operators are decoded on the stack of a chip with 16 KB of RAM.
+    #[test]
+    fn an_operator_is_small() {
+        assert!(size_of::<Op>() <= 96, "{}", size_of::<Op>());
+    }
+}

@@ -1,0 +1,327 @@
+//! The executor: takes an input step by step, then walks the operators over the caller's arena.
+//!
+//! ```text
+//! Runner::new(&artifact, arena) → begin → push(step) × steps → finish → scores
+//! ```
+//!
+//! The raw window is never stored: each time step goes into the features' running sums.
+//! The time of `finish` depends on the model alone, not on the data.
+
+use core::marker::PhantomData;
+
+use crate::artifact::{Artifact, Input, golden_sample};
+use crate::features;
+use crate::fixed::requant_i8;
+use crate::kernel::{self, Bases, Kernel, Out};
+use crate::op::{Op, Region, Width};
+
+/// Why a model did not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The arena is smaller than [`Artifact::arena_bytes`].
+    ArenaTooSmall,
+    /// A time step does not have as many values as the model has channels.
+    WrongChannels,
+    /// `finish` came before, or `push` after, the last time step; `begin` again.
+    WrongStep,
+    /// The artifact's bytes changed after they were checked.
+    Corrupt,
+}
+
+/// Runs one model. `K` forms the sums of products.
+pub struct Runner<'m, 'a, K> {
+    artifact: Artifact<'m>,
+    arena: &'a mut [u8],
+    taken: u16,
+    kernel: PhantomData<K>,
+}
+
+impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
+    /// `arena`: at least [`Artifact::arena_bytes`] bytes.
+    pub fn new(artifact: Artifact<'m>, arena: &'a mut [u32]) -> Result<Self, Error> {
+        let arena: &mut [u8] = bytemuck::try_cast_slice_mut(arena).map_err(|_| Error::Corrupt)?;
+        let arena = arena.get_mut(..artifact.arena_bytes() as usize).ok_or(Error::ArenaTooSmall)?;
+        let mut runner = Runner { artifact, arena, taken: 0, kernel: PhantomData };
+        runner.begin();
+        Ok(runner)
+    }
+
+    /// The model.
+    pub fn artifact(&self) -> &Artifact<'m> {
+        &self.artifact
+    }
+
+    /// Values in a time step.
+    pub fn channels(&self) -> usize {
+        match self.artifact.manifest().input {
+            Input::Window { spec, .. } => spec.channels.into(),
+            Input::Vector { .. } => 1,
+        }
+    }
+
+    /// Time steps in an input: the window's length, or the vector's, whose values come one by one.
+    pub fn steps(&self) -> u16 {
+        match self.artifact.manifest().input {
+            Input::Window { spec, .. } => spec.window,
+            Input::Vector { len } => len,
+        }
+    }
+
+    /// Time steps taken since `begin`.
+    pub fn taken(&self) -> u16 {
+        self.taken
+    }
+
+    /// Starts an input anew.
+    pub fn begin(&mut self) {
+        self.taken = 0;
+        if let Input::Window { spec, state } = self.artifact.manifest().input
+            && let Ok(state) = words(self.arena, state, spec.state_words())
+        {
+            features::begin(&spec, state);
+        }
+    }
+
+    /// Takes one time step: [`Runner::channels`] raw values.
+    pub fn push(&mut self, step: &[i16]) -> Result<(), Error> {
+        if self.taken >= self.steps() {
+            return Err(Error::WrongStep);
+        }
+        match self.artifact.manifest().input {
+            Input::Window { spec, state } => {
+                let state = words(self.arena, state, spec.state_words())?;
+                features::push(&spec, state, step).map_err(|_| Error::WrongChannels)?;
+            }
+            Input::Vector { .. } => {
+                let &[value] = step else { return Err(Error::WrongChannels) };
+                let Some(Op::Standardise { y, rows }) = self.artifact.ops().next() else { return Err(Error::Corrupt) };
+                let rows = self.artifact.rows(rows, y.len as usize).map_err(|_| Error::Corrupt)?;
+                let y = i8s(get(self.arena, y, Width::I8)?)?;
+                let i = usize::from(self.taken);
+                if let (Some(y), Some(row)) = (y.get_mut(i), rows.get(i)) {
+                    *y = requant_i8(i32::from(value).wrapping_add(row.bias), row.multiplier, -127);
+                }
+            }
+        }
+        self.taken += 1;
+        Ok(())
+    }
+
+    /// Runs the operators up to and including `last` (all where `None`) once all steps are taken.
+    /// The output then stands in [`Runner::output`]; the next input starts with `begin`.
+    pub fn finish(&mut self, last: Option<u8>) -> Result<(), Error> {
+        if self.taken != self.steps() {
+            return Err(Error::WrongStep);
+        }
+        if let Input::Window { spec, state } = self.artifact.manifest().input {
+            let Some(Op::Standardise { y, rows }) = self.artifact.ops().next() else { return Err(Error::Corrupt) };
+            let rows = self.artifact.rows(rows, y.len as usize).map_err(|_| Error::Corrupt)?;
+            let state = Region { at: state, len: spec.state_words() as u32 };
+            let [state, y] = views(self.arena, [(state, Width::I32), (y, Width::I8)])?;
+            let (state, y) = (bytemuck::try_cast_slice_mut(state).map_err(|_| Error::Corrupt)?, i8s(y)?);
+            features::finish(&spec, state, |i, value| {
+                if let (Some(y), Some(row)) = (y.get_mut(i), rows.get(i)) {
+                    *y = requant_i8(value.wrapping_add(row.bias), row.multiplier, -127);
+                }
+            })
+            .map_err(|_| Error::Corrupt)?;
+        }
+        self.walk(last)
+    }
+
+    /// Runs the operators after the first on `input`, the first operator's output (int8).
+    pub fn infer(&mut self, input: &[i8], last: Option<u8>) -> Result<(), Error> {
+        let (region, width) = self.artifact.ops().next().ok_or(Error::Corrupt)?.output();
+        let y = i8s(get(self.arena, region, width)?)?;
+        if y.len() != input.len() {
+            return Err(Error::WrongChannels);
+        }
+        for (y, &x) in y.iter_mut().zip(input) {
+            *y = x;
+        }
+        self.walk(last)
+    }
+
+    /// Bytes that operator `op` wrote, valid after a run that ended with it.
+    pub fn output_of(&self, op: u8) -> Result<&[u8], Error> {
+        let (region, width) = self.artifact.ops().nth(op.into()).ok_or(Error::Corrupt)?.output();
+        let len = (region.len * width.bytes()) as usize;
+        self.arena.get(region.at as usize..).and_then(|rest| rest.get(..len)).ok_or(Error::Corrupt)
+    }
+
+    /// The scores' bytes, little-endian, of the type that [`Artifact::output`] says.
+    pub fn output(&self) -> Result<&[u8], Error> {
+        self.output_of(self.artifact.manifest().op_count.saturating_sub(1))
+    }
+
+    /// Score `i` of the last run.
+    pub fn score(&self, i: usize) -> Option<i32> {
+        let (_, width) = self.artifact.output();
+        let size = width.bytes() as usize;
+        let bytes = self.output().ok()?.get(i.checked_mul(size)?..)?;
+        match width {
+            Width::I8 => bytes.first().map(|&b| i32::from(b as i8)),
+            Width::I16 => bytes.first_chunk().map(|&b| i32::from(i16::from_le_bytes(b))),
+            Width::I32 => bytes.first_chunk().map(|&b| i32::from_le_bytes(b)),
+        }
+    }
+
+    /// Index of the largest score, the first of equals.
+    pub fn class(&self) -> u16 {
+        let mut best = (i32::MIN, 0);
+        let mut i = 0u16;
+        while let Some(score) = self.score(i.into()) {
+            if score > best.0 {
+                best = (score, i);
+            }
+            i = i.saturating_add(1);
+        }
+        best.1
+    }
+
+    /// Replays the golden vectors; `Ok(false)` where any output differs.
+    pub fn self_test(&mut self) -> Result<bool, Error> {
+        let golden = *self.artifact.golden();
+        self.begin();
+        let mut step = [0i16; features::MAX_CHANNELS];
+        let channels = self.channels();
+        for t in 0..self.steps() {
+            for (c, value) in step.iter_mut().enumerate().take(channels) {
+                *value = golden_sample(t, c as u8);
+            }
+            self.push(step.get(..channels).ok_or(Error::Corrupt)?)?;
+        }
+        self.finish(Some(0))?;
+        let mut same = checksum(self.output_of(0)?) == golden.front_crc;
+        for vector in crate::artifact::Items::<crate::artifact::GoldenVector>::new(golden.vectors, golden.count.into()) {
+            self.infer(bytemuck::try_cast_slice(vector.input).map_err(|_| Error::Corrupt)?, None)?;
+            same &= self.output()? == vector.output;
+        }
+        self.begin();
+        Ok(same)
+    }
+
+    fn walk(&mut self, last: Option<u8>) -> Result<(), Error> {
+        let last = last.unwrap_or(u8::MAX);
+        for (i, op) in (0..=last).zip(self.artifact.ops()).skip(1) {
+            let _ = i;
+            step::<K>(&self.artifact, self.arena, &op)?;
+        }
+        Ok(())
+    }
+}
+
+/// CRC-32 (ISO-HDLC) of an operator's output.
+pub fn checksum(bytes: &[u8]) -> u32 {
+    crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC).checksum(bytes)
+}
+
+fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<(), Error> {
+    let corrupt = |_| Error::Corrupt;
+    match *op {
+        Op::Standardise { .. } => {}
+        Op::UnitRms { x, y, gain } => {
+            let [x, y] = views(arena, [(x, Width::I8), (y, Width::I8)])?;
+            kernel::unit_rms(i8s(x)?, gain, i8s(y)?);
+        }
+        Op::Dense { x, y, width, relu, weights, rows } => {
+            let (n_in, n_out) = (x.len as usize, y.len as usize);
+            let [x, y] = views(arena, [(x, Width::I8), (y, width)])?;
+            let weights = model.i8s(weights, n_in * n_out).map_err(corrupt)?;
+            let rows = model.rows(rows, n_out).map_err(corrupt)?;
+            kernel::dense::<K>(i8s(x)?, weights, rows, out(y, width, relu)?);
+        }
+        Op::LowRank { x, z, y, width, v, v_rows, u, u_rows } => {
+            let (n_in, rank, n_out) = (x.len as usize, z.len as usize, y.len as usize);
+            let [x, z, y] = views(arena, [(x, Width::I8), (z, Width::I8), (y, width)])?;
+            let v = (model.i8s(v, n_in * rank).map_err(corrupt)?, model.rows(v_rows, rank).map_err(corrupt)?);
+            let u = (model.i8s(u, rank * n_out).map_err(corrupt)?, model.rows(u_rows, n_out).map_err(corrupt)?);
+            kernel::low_rank::<K>(i8s(x)?, v, i8s(z)?, u, out(y, width, false)?);
+        }
+        Op::Gate { x, y, bases, weights, rows } => {
+            let (n_in, bases) = (x.len as usize, usize::from(bases));
+            let [x, y] = views(arena, [(x, Width::I8), (y, Width::I8)])?;
+            let weights = model.i8s(weights, n_in * bases).map_err(corrupt)?;
+            kernel::gate::<K>(i8s(x)?, weights, model.rows(rows, bases).map_err(corrupt)?, i8s(y)?);
+        }
+        Op::Mix { x, gate, base, z, acc, y, width, bases, v, v_rows, u, u_bias, multipliers } => {
+            let (n_in, rank, n_out, bases) = (x.len as usize, z.len as usize, y.len as usize, usize::from(bases));
+            let inner = if rank == 0 { n_in } else { rank };
+            let constants = Bases {
+                v: model.i8s(v, bases * rank * n_in).map_err(corrupt)?,
+                v_rows: model.rows(v_rows, bases * rank).map_err(corrupt)?,
+                u: model.i8s(u, bases * n_out * inner).map_err(corrupt)?,
+                u_bias: model.i32s(u_bias, bases * n_out).map_err(corrupt)?,
+                multipliers: model.i32s(multipliers, n_out).map_err(corrupt)?,
+            };
+            let based = base.is_some();
+            let base = base.unwrap_or(Region { at: 0, len: 0 });
+            let [x, gate, base, z, acc, y] = views(
+                arena,
+                [(x, Width::I8), (gate, Width::I8), (base, Width::I16), (z, Width::I8), (acc, Width::I32), (y, width)],
+            )?;
+            let base: &[i16] = bytemuck::try_cast_slice(base).map_err(|_| Error::Corrupt)?;
+            let acc = bytemuck::try_cast_slice_mut(acc).map_err(|_| Error::Corrupt)?;
+            let base = based.then_some(base);
+            kernel::mix::<K>(i8s(x)?, i8s(gate)?, base, constants, i8s(z)?, acc, out(y, width, false)?);
+        }
+        Op::Rescale { x, y, multiplier } => {
+            let [x, y] = views(arena, [(x, Width::I16), (y, Width::I8)])?;
+            kernel::rescale(bytemuck::try_cast_slice(x).map_err(|_| Error::Corrupt)?, multiplier, i8s(y)?);
+        }
+        Op::Clamp { x, y, lo, hi } => {
+            let [x, y] = views(arena, [(x, Width::I8), (y, Width::I8)])?;
+            kernel::clamp(i8s(x)?, lo, hi, i8s(y)?);
+        }
+        Op::Lookup { x, y, table } => {
+            let [x, y] = views(arena, [(x, Width::I8), (y, Width::I8)])?;
+            kernel::lookup(i8s(x)?, model.i8s(table, 256).map_err(corrupt)?, i8s(y)?);
+        }
+        Op::Match { x, y, weights, rows, handicaps } => {
+            let (n_in, classes) = (x.len as usize, y.len as usize);
+            let [x, y] = views(arena, [(x, Width::I8), (y, Width::I32)])?;
+            let weights = model.i8s(weights, n_in * classes).map_err(corrupt)?;
+            let rows = model.rows(rows, classes).map_err(corrupt)?;
+            let handicaps = match handicaps {
+                Some(at) => model.i32s(at, classes).map_err(corrupt)?,
+                None => &[],
+            };
+            let y = bytemuck::try_cast_slice_mut(y).map_err(|_| Error::Corrupt)?;
+            kernel::matching::<K>(i8s(x)?, weights, rows, handicaps, y);
+        }
+    }
+    Ok(())
+}
+
+fn range(region: Region, width: Width) -> core::ops::Range<usize> {
+    if region.len == 0 {
+        return 0..0;
+    }
+    let start = region.at as usize;
+    start..start.saturating_add((region.len as usize).saturating_mul(width.bytes() as usize))
+}
+
+fn views<const N: usize>(arena: &mut [u8], regions: [(Region, Width); N]) -> Result<[&mut [u8]; N], Error> {
+    arena.get_disjoint_mut(regions.map(|(region, width)| range(region, width))).map_err(|_| Error::Corrupt)
+}
+
+fn get(arena: &mut [u8], region: Region, width: Width) -> Result<&mut [u8], Error> {
+    arena.get_mut(range(region, width)).ok_or(Error::Corrupt)
+}
+
+fn words(arena: &mut [u8], at: u32, words: usize) -> Result<&mut [u32], Error> {
+    let bytes = get(arena, Region { at, len: u32::try_from(words).map_err(|_| Error::Corrupt)? }, Width::I32)?;
+    bytemuck::try_cast_slice_mut(bytes).map_err(|_| Error::Corrupt)
+}
+
+fn i8s(bytes: &mut [u8]) -> Result<&mut [i8], Error> {
+    bytemuck::try_cast_slice_mut(bytes).map_err(|_| Error::Corrupt)
+}
+
+fn out(bytes: &mut [u8], width: Width, relu: bool) -> Result<Out<'_>, Error> {
+    match width {
+        Width::I8 => Ok(Out::I8(i8s(bytes)?, if relu { 0 } else { -127 })),
+        Width::I16 => Ok(Out::I16(bytemuck::try_cast_slice_mut(bytes).map_err(|_| Error::Corrupt)?)),
+        Width::I32 => Err(Error::Corrupt),
+    }
+}
