@@ -15,6 +15,9 @@
 //! ```
 
 mod attributes;
+pub mod dsads;
+mod flo;
+mod folder;
 mod npz;
 mod packed;
 mod registry;
@@ -142,7 +145,14 @@ impl Dataset {
         expect("recording", self.recording.len(), n)?;
         let per_sample = self.input.values_per_sample();
         match &self.input {
-            Input::Windows { channels, channel_names, samples, lsb, units, .. } => {
+            Input::Windows {
+                channels,
+                channel_names,
+                samples,
+                lsb,
+                units,
+                ..
+            } => {
                 expect("samples", samples.len(), n * per_sample)?;
                 expect("channel_names", channel_names.len(), *channels)?;
                 expect("lsb", lsb.len(), *channels)?;
@@ -163,13 +173,17 @@ impl Dataset {
             self.classes.len() * self.attribute_names.len(),
         )?;
         anyhow::ensure!(
-            self.class.iter().all(|&c| usize::from(c) < self.classes.len()),
+            self.class
+                .iter()
+                .all(|&c| usize::from(c) < self.classes.len()),
             "dataset {}: a class index is not below {}",
             self.name,
             self.classes.len()
         );
         anyhow::ensure!(
-            self.subject.iter().all(|&s| usize::from(s) < self.subject_names.len()),
+            self.subject
+                .iter()
+                .all(|&s| usize::from(s) < self.subject_names.len()),
             "dataset {}: a subject index is not below {}",
             self.name,
             self.subject_names.len()
@@ -182,7 +196,9 @@ impl Input {
     /// Values in one sample: window · channels, or dim.
     pub fn values_per_sample(&self) -> usize {
         match self {
-            Input::Windows { channels, window, .. } => window * channels,
+            Input::Windows {
+                channels, window, ..
+            } => window * channels,
             Input::Vectors { dim, .. } => *dim,
         }
     }

@@ -63,7 +63,10 @@ impl Npz {
                 path.display()
             )
         })?;
-        Ok(Self { path: path.to_path_buf(), archive })
+        Ok(Self {
+            path: path.to_path_buf(),
+            archive,
+        })
     }
 
     /// Reads array `name` in C order, with its shape.
@@ -103,9 +106,9 @@ impl Npz {
         let got = checked_shape(file.shape(), shape)
             .with_context(|| format!("{place} has a shape that does not fit"))?;
         let count: usize = got.iter().product();
-        let declared = (count * size_of::<T>()) as u64;
+        let declared = (count as u64).saturating_mul(size_of::<T>() as u64);
         ensure!(
-            entry_bytes == header_bytes + declared,
+            entry_bytes.checked_sub(header_bytes) == Some(declared),
             "{place} is declared as {declared} bytes but has {}; the file is damaged",
             entry_bytes.saturating_sub(header_bytes)
         );
@@ -115,9 +118,15 @@ impl Npz {
         );
         let order = file.order();
         let mut values = Vec::with_capacity(count);
-        for value in file.data::<T>().map_err(|error| anyhow!("{place}: {error}"))? {
+        for value in file
+            .data::<T>()
+            .map_err(|error| anyhow!("{place}: {error}"))?
+        {
             values.push(value.with_context(|| {
-                format!("{place} is damaged or cut short after {} of {count} values", values.len())
+                format!(
+                    "{place} is damaged or cut short after {} of {count} values",
+                    values.len()
+                )
             })?);
         }
         if order == Order::Fortran {
@@ -151,11 +160,14 @@ impl Npz {
 }
 
 /// The preamble and header text of a `.npy` file. Its length and its shape's size are bounded
-/// here because the parser multiplies the shape's extents without a check.
+/// here because the parser multiplies extents without a check.
 fn read_header(reader: &mut impl Read) -> anyhow::Result<Vec<u8>> {
     let mut header = vec![0; 10];
     reader.read_exact(&mut header)?;
-    ensure!(header.starts_with(b"\x93NUMPY"), "the magic bytes are missing");
+    ensure!(
+        header.starts_with(b"\x93NUMPY"),
+        "the magic bytes are missing"
+    );
     let mut length = usize::from(u16::from_le_bytes([header[8], header[9]]));
     if header[6] >= 2 {
         let mut high = [0; 2];
@@ -163,27 +175,33 @@ fn read_header(reader: &mut impl Read) -> anyhow::Result<Vec<u8>> {
         header.extend(high);
         length |= usize::from(u16::from_le_bytes(high)) << 16;
     }
-    ensure!(length <= MAX_HEADER_BYTES, "its header claims {length} bytes");
+    ensure!(
+        length <= MAX_HEADER_BYTES,
+        "its header claims {length} bytes"
+    );
     let start = header.len();
     header.resize(start + length, 0);
     reader.read_exact(&mut header[start..])?;
-    let text = String::from_utf8_lossy(&header[start..]);
-    let shape = text.split_once("shape").map_or("", |(_, rest)| rest);
-    let shape = shape.split(')').next().unwrap_or_default();
-    shape
+    // All numbers of the header, whichever of them the parser takes for extents.
+    String::from_utf8_lossy(&header[start..])
         .split(|c: char| !c.is_ascii_digit())
         .filter(|digits| !digits.is_empty())
-        .try_fold(1u64, |product, digits| product.checked_mul(digits.parse::<u64>().ok()?.max(1)))
+        .try_fold(1u64, |product, digits| {
+            product.checked_mul(digits.parse::<u64>().ok()?.max(1))
+        })
         .context("its shape is larger than any file")?;
     Ok(header)
 }
 
 fn checked_shape(got: &[u64], expected: &[Extent]) -> anyhow::Result<Vec<usize>> {
     let fits = got.len() == expected.len()
-        && got.iter().zip(expected).all(|(&got, expected)| match expected {
-            Extent::Exactly(extent) => got == *extent as u64,
-            Extent::Any => got > 0,
-        });
+        && got
+            .iter()
+            .zip(expected)
+            .all(|(&got, expected)| match expected {
+                Extent::Exactly(extent) => got == *extent as u64,
+                Extent::Any => got > 0,
+            });
     let expected: Vec<String> = expected
         .iter()
         .map(|extent| match extent {
@@ -192,7 +210,10 @@ fn checked_shape(got: &[u64], expected: &[Extent]) -> anyhow::Result<Vec<usize>>
         })
         .collect();
     ensure!(fits, "expected ({}), got {got:?}", expected.join(", "));
-    Ok(got.iter().map(|&extent| usize::try_from(extent)).collect::<Result<_, _>>()?)
+    Ok(got
+        .iter()
+        .map(|&extent| usize::try_from(extent))
+        .collect::<Result<_, _>>()?)
 }
 
 /// `values` whose first index runs fastest, with the last index fastest.
@@ -200,7 +221,11 @@ fn to_c_order<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
     let mut index = vec![0usize; shape.len()];
     let mut ordered = Vec::with_capacity(values.len());
     for _ in 0..values.len() {
-        let at = index.iter().zip(shape).rev().fold(0, |at, (&i, &extent)| at * extent + i);
+        let at = index
+            .iter()
+            .zip(shape)
+            .rev()
+            .fold(0, |at, (&i, &extent)| at * extent + i);
         ordered.push(values[at]);
         for (i, &extent) in index.iter_mut().zip(shape).rev() {
             *i += 1;

@@ -1,6 +1,6 @@
 //! The one list of datasets, and how a name finds its data.
 
-use super::{Dataset, spar};
+use super::{Dataset, dsads, flo, folder, spar};
 use anyhow::{anyhow, bail, ensure};
 use std::path::{Path, PathBuf};
 
@@ -27,16 +27,51 @@ pub struct Setting {
     pub meaning: &'static str,
 }
 
-static REGISTRY: [Entry; 1] = [Entry {
-    name: "spar",
-    title: "SPAR: shoulder exercises on a smartwatch",
-    file: None,
-    licence: "BSD-3-Clause",
-    description: "7 exercises, 10 subjects, wrist accelerometer and gyroscope at 50 Hz: 2,229 \
-                  windows of 4 s",
-    settings: &[],
-    load: |_, _| spar::load(),
-}];
+static REGISTRY: [Entry; 3] = [
+    Entry {
+        name: "spar",
+        title: "SPAR: shoulder exercises on a smartwatch",
+        file: None,
+        licence: "BSD-3-Clause",
+        description: "7 exercises, 10 subjects, wrist accelerometer and gyroscope at 50 Hz: 2,229 \
+                      windows of 4 s",
+        settings: &[],
+        load: |_, _| spar::load(),
+    },
+    Entry {
+        name: "dsads",
+        title: "Daily and Sports Activities, right arm",
+        file: Some("dsads/dsads_right_arm.npz"),
+        licence: "CC-BY-4.0",
+        description: "19 activities, 8 subjects, accelerometer, gyroscope and magnetometer at \
+                      25 Hz: 9,120 windows of 5 s",
+        settings: &[
+            Setting {
+                key: "rotations",
+                default: 1,
+                values: &[1, 4],
+                meaning: "4: turn each window to one of four wearing orientations (synthetic)",
+            },
+            Setting {
+                key: "rotation_seed",
+                default: 0,
+                values: &[],
+                meaning: "which window is turned which way, with rotations=4",
+            },
+        ],
+        load: dsads::load,
+    },
+    Entry {
+        name: "flo",
+        title: "Oxford Flowers-102, EfficientNet-Lite0 features",
+        file: Some("flo/flo.npz"),
+        licence: "research only",
+        description: "102 flowers, 82 seen and 20 unseen, 8,189 image feature vectors of 1280: \
+                      generalised zero-shot learning",
+        settings: &[],
+        load: |_, path| flo::load(path),
+    },
+];
 
 /// All datasets known by name. A folder of the user's own recordings needs no entry.
 pub fn registry() -> &'static [Entry] {
@@ -56,6 +91,7 @@ pub fn load(name: &str, data_dir: Option<&Path>) -> anyhow::Result<Dataset> {
     let first = words.next().unwrap_or_default();
     match REGISTRY.iter().find(|entry| entry.name == first) {
         Some(entry) => entry.load(words, data_dir),
+        None if Path::new(name).is_dir() => folder::load(Path::new(name)),
         None => Err(unknown(name)),
     }
 }
@@ -67,11 +103,17 @@ pub(super) struct Settings {
 
 impl Settings {
     fn parse<'a>(entry: &Entry, words: impl Iterator<Item = &'a str>) -> anyhow::Result<Self> {
-        let mut values: Vec<_> =
-            entry.settings.iter().map(|s| (s.key, s.default, s.default)).collect();
+        let mut values: Vec<_> = entry
+            .settings
+            .iter()
+            .map(|s| (s.key, s.default, s.default))
+            .collect();
         for word in words {
             let (key, value) = word.split_once('=').ok_or_else(|| {
-                anyhow!("dataset {}: expected KEY=VALUE after the name, got \"{word}\"", entry.name)
+                anyhow!(
+                    "dataset {}: expected KEY=VALUE after the name, got \"{word}\"",
+                    entry.name
+                )
             })?;
             let Some(index) = entry.settings.iter().position(|s| s.key == key) else {
                 let keys: Vec<&str> = entry.settings.iter().map(|s| s.key).collect();
@@ -89,9 +131,16 @@ impl Settings {
             let Some(value) = parsed.filter(|v| allowed.is_empty() || allowed.contains(v)) else {
                 let expected = match allowed {
                     [] => "a whole number".to_string(),
-                    some => some.iter().map(u64::to_string).collect::<Vec<_>>().join(" or "),
+                    some => some
+                        .iter()
+                        .map(u64::to_string)
+                        .collect::<Vec<_>>()
+                        .join(" or "),
                 };
-                bail!("dataset {}: {key}: expected {expected}, got \"{value}\"", entry.name);
+                bail!(
+                    "dataset {}: {key}: expected {expected}, got \"{value}\"",
+                    entry.name
+                );
             };
             values[index].1 = value;
         }
@@ -100,13 +149,21 @@ impl Settings {
 
     /// The value of a setting of the entry; 0 for a key that it does not list.
     pub(super) fn get(&self, key: &str) -> u64 {
-        self.values.iter().find(|(known, ..)| *known == key).map_or(0, |&(_, value, _)| value)
+        self.values
+            .iter()
+            .find(|(known, ..)| *known == key)
+            .map_or(0, |&(_, value, _)| value)
     }
 
     /// The name with the settings that differ from their defaults.
     pub(super) fn full_name(&self, name: &str) -> String {
-        let changed = self.values.iter().filter(|(_, value, default)| value != default);
-        changed.fold(name.to_string(), |name, (key, value, _)| format!("{name} {key}={value}"))
+        let changed = self
+            .values
+            .iter()
+            .filter(|(_, value, default)| value != default);
+        changed.fold(name.to_string(), |name, (key, value, _)| {
+            format!("{name} {key}={value}")
+        })
     }
 }
 
@@ -137,7 +194,11 @@ impl Entry {
                 self.name
             ),
         };
-        ensure!(dir.is_dir(), "{how} is {}, which is not a folder", dir.display());
+        ensure!(
+            dir.is_dir(),
+            "{how} is {}, which is not a folder",
+            dir.display()
+        );
         let path = dir.join(file);
         ensure!(
             path.is_file(),
@@ -153,10 +214,16 @@ impl Entry {
 
 fn unknown(name: &str) -> anyhow::Error {
     let lower = name.to_lowercase();
-    let mut nearest: Vec<(f64, &str)> =
-        REGISTRY.iter().map(|e| (strsim::jaro_winkler(&lower, e.name), e.name)).collect();
+    let mut nearest: Vec<(f64, &str)> = REGISTRY
+        .iter()
+        .map(|e| (strsim::jaro_winkler(&lower, e.name), e.name))
+        .collect();
     nearest.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let near: Vec<&str> = nearest.iter().filter(|near| near.0 > 0.7).map(|near| near.1).collect();
+    let near: Vec<&str> = nearest
+        .iter()
+        .filter(|near| near.0 > 0.7)
+        .map(|near| near.1)
+        .collect();
     let known: Vec<&str> = REGISTRY.iter().map(|entry| entry.name).collect();
     match near.is_empty() {
         false => anyhow!(
@@ -171,3 +238,7 @@ fn unknown(name: &str) -> anyhow::Error {
         ),
     }
 }
+
+#[cfg(test)]
+#[path = "registry_tests.rs"]
+mod tests;

@@ -26,7 +26,11 @@ pub struct Series {
 impl Series {
     /// A solid curve without a band.
     pub fn new(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
-        Series { name: name.into(), points, ..Series::default() }
+        Series {
+            name: name.into(),
+            points,
+            ..Series::default()
+        }
     }
 
     /// The same curve with a band of `deviation` about it (as long as the points).
@@ -44,7 +48,12 @@ impl Series {
     /// (x, lowest, middle, highest) of every point; without a band the three are one.
     fn rows(&self) -> impl Iterator<Item = (f64, f64, f64, f64)> + '_ {
         self.points.iter().enumerate().map(|(i, &(x, y))| {
-            let d = self.deviation.as_ref().and_then(|d| d.get(i)).copied().unwrap_or(0.0);
+            let d = self
+                .deviation
+                .as_ref()
+                .and_then(|d| d.get(i))
+                .copied()
+                .unwrap_or(0.0);
             let d = if d.is_finite() { d.abs() } else { 0.0 };
             (x, y - d, y, y + d)
         })
@@ -72,7 +81,10 @@ pub struct LinePlot {
 impl LinePlot {
     /// A plot of one panel.
     pub fn new(x: Axis, y: Axis, series: Vec<Series>) -> Self {
-        LinePlot { x, panels: vec![Panel { y, series }] }
+        LinePlot {
+            x,
+            panels: vec![Panel { y, series }],
+        }
     }
 
     /// The same plot with one more panel below.
@@ -83,7 +95,10 @@ impl LinePlot {
 
     fn name(&self) -> String {
         let measures: Vec<&str> = self.panels.iter().map(|p| p.y.label.as_str()).collect();
-        format!("{} against {}", measures.join(" and "), self.x.label)
+        match measures.iter().all(|m| m.is_empty()) {
+            true => "Curves".into(),
+            false => format!("{} against {}", measures.join(" and "), self.x.label),
+        }
     }
 
     fn problem(&self) -> Option<String> {
@@ -91,11 +106,18 @@ impl LinePlot {
             let (points, band) = (series.points.len(), series.deviation.as_ref().map(Vec::len));
             if band.is_some_and(|b| b != points) {
                 let band = band.unwrap_or_default();
-                return Some(format!("“{}” has {points} points and {band} deviations", series.name));
+                return Some(format!(
+                    "“{}” has {points} points and {band} deviations",
+                    series.name
+                ));
             }
         }
         let any = self.panels.iter().any(|p| {
-            p.series.iter().any(|s| s.points.iter().any(|(x, y)| self.x.takes(*x) && p.y.takes(*y)))
+            p.series.iter().any(|s| {
+                s.points
+                    .iter()
+                    .any(|(x, y)| self.x.takes(*x) && p.y.takes(*y))
+            })
         });
         (!any).then(|| "no data".into())
     }
@@ -114,6 +136,8 @@ impl LinePlot {
 
 /// Widest that labels at the right may be.
 const LABELS: f64 = 190.0;
+/// White space between two panels.
+const GAP: f64 = 12.0;
 /// Height of one label at the end of a curve.
 const LABEL_GAP: f64 = 15.0;
 
@@ -123,43 +147,71 @@ impl Plot for LinePlot {
             return canvas::empty(&self.name(), &why);
         }
         let several = self.panels.len() > 1;
+        let wanted = if several { 3 } else { 5 };
         let heights: Vec<f64> = self
             .panels
             .iter()
             .map(|p| (p.series.len() as f64 * LABEL_GAP).max(if several { 130.0 } else { 220.0 }))
             .collect();
-        let ends = self.panels.iter().flat_map(|p| p.series.iter().map(|s| end_label(s, &p.y)));
-        let widest = ends.map(|(a, b)| text_width(&format!("{a} {b}"), TEXT)).fold(0.0, f64::max);
+        let ends = self
+            .panels
+            .iter()
+            .flat_map(|p| p.series.iter().map(|s| end_label(s, &p.y)));
+        let widest = ends
+            .map(|(a, b)| text_width(&format!("{a} {b}"), TEXT))
+            .fold(0.0, f64::max);
         let right = WIDTH - (widest + 14.0).clamp(24.0, LABELS);
 
         // The left margin is that of the widest y label of all panels; it needs no final heights.
         let y_of = |p: &Panel, top: f64, bottom: f64| {
-            let pairs = p.series.iter().flat_map(|s| s.rows()).filter(|r| self.x.takes(r.0));
-            Mapping::new(&p.y, pairs.flat_map(|r| [r.1, r.2, r.3]), 0.05, (bottom, top))
+            let pairs = p
+                .series
+                .iter()
+                .flat_map(|s| s.rows())
+                .filter(|r| self.x.takes(r.0));
+            Mapping::new(
+                &p.y,
+                pairs.flat_map(|r| [r.1, r.2, r.3]),
+                0.05,
+                (bottom, top),
+            )
         };
         let left = self
             .panels
             .iter()
             .filter_map(|p| y_of(p, 0.0, 100.0))
-            .map(|y| Frame::margin(&y.ticks(5)))
+            .map(|y| Frame::margin(&y.ticks(wanted)))
             .fold(0.0, f64::max);
 
-        let all = self.panels.iter().flat_map(|p| p.series.iter().flat_map(|s| s.points.iter().map(|q| q.0)));
+        let all = self
+            .panels
+            .iter()
+            .flat_map(|p| p.series.iter().flat_map(|s| s.points.iter().map(|q| q.0)));
         let Some(x) = Mapping::new(&self.x, all, 0.0, (left, right)) else {
             return canvas::empty(&self.name(), "no data");
         };
-        let height = heights.iter().map(|h| h + HEAD).sum::<f64>() + FOOT;
+        let height = heights.iter().map(|h| h + HEAD + GAP).sum::<f64>() - GAP + FOOT;
         let mut canvas = Canvas::new(height);
         let mut top = 0.0;
         for (i, (panel, h)) in self.panels.iter().zip(&heights).enumerate() {
-            let frame = Frame { left, right, top: top + HEAD, bottom: top + HEAD + h };
-            top = frame.bottom;
+            let frame = Frame {
+                left,
+                right,
+                top: top + HEAD,
+                bottom: top + HEAD + h,
+            };
+            top = frame.bottom + GAP;
             let last = i + 1 == self.panels.len();
             let Some(y) = y_of(panel, frame.top, frame.bottom) else {
-                canvas.text("soft", Anchor::Start, (left, frame.top + h / 2.0), &format!("{}: no data", panel.y.label));
+                canvas.text(
+                    "soft",
+                    Anchor::Start,
+                    (left, frame.top + h / 2.0),
+                    &canvas::fit(&format!("{}: no data", panel.y.label), WIDTH - left, TEXT),
+                );
                 continue;
             };
-            frame.draw_y(&mut canvas, &y.ticks(if several { 3 } else { 5 }), &panel.y.label);
+            frame.draw_y(&mut canvas, &y.ticks(wanted), &panel.y.label);
             if last {
                 frame.draw_x(&mut canvas, &x.ticks(6), &self.x.label);
             }
@@ -174,7 +226,9 @@ impl LinePlot {
         for series in &panel.series {
             canvas.open(&self.hue(&series.name));
             if series.deviation.is_some() {
-                for run in runs(series, |r| Some((x.at(r.0)?, y.at(r.2)?, y.at_or_low(r.1)?, y.at(r.3)?))) {
+                for run in runs(series, |r| {
+                    Some((x.at(r.0)?, y.at(r.2)?, y.at_or_low(r.1)?, y.at(r.3)?))
+                }) {
                     let low = thin(run.iter().map(|r| (r.0, r.2)));
                     let mut area = thin(run.iter().map(|r| (r.0, r.3)));
                     area.extend(low.into_iter().rev());
@@ -190,7 +244,11 @@ impl LinePlot {
             for run in &runs {
                 match run[..] {
                     [only] => canvas.marker("dot", canvas::Marker::Circle, only, 3.0),
-                    _ => canvas.path(if series.dashed { "ln dash" } else { "ln" }, &thin(run.iter().copied()), false),
+                    _ => canvas.path(
+                        if series.dashed { "ln dash" } else { "ln" },
+                        &thin(run.iter().copied()),
+                        false,
+                    ),
                 }
             }
             ends.extend(runs.last().and_then(|r| r.last()).map(|end| (series, *end)));
@@ -203,12 +261,21 @@ impl LinePlot {
             let at = frame.right + 10.0;
             let room = end.0 < frame.right - 4.0;
             if (place - end.1).abs() > 3.0 || room {
-                canvas.line("err", (end.0.min(frame.right) + 2.0, end.1), (at - 2.0, place));
+                canvas.line(
+                    "lead",
+                    (end.0.min(frame.right) + 2.0, end.1),
+                    (at - 2.0, place),
+                );
             }
             let (name, value) = end_label(series, &panel.y);
             let width = WIDTH - at;
             let name = canvas::fit(&name, width - text_width(&value, TEXT) - 5.0, TEXT);
-            canvas.text("", Anchor::Start, (at, place + 4.0), &format!("{name} {value}"));
+            canvas.text(
+                "",
+                Anchor::Start,
+                (at, place + 4.0),
+                &format!("{name} {value}"),
+            );
             canvas.close();
         }
     }
@@ -216,7 +283,12 @@ impl LinePlot {
 
 /// What stands at the end of a curve: its name and its last value.
 fn end_label(series: &Series, y: &Axis) -> (String, String) {
-    let last = series.points.iter().rev().map(|p| p.1).find(|v| y.takes(*v));
+    let last = series
+        .points
+        .iter()
+        .rev()
+        .map(|p| p.1)
+        .find(|v| y.takes(*v));
     let name = canvas::fit(&series.name, LABELS - 60.0, TEXT.max(SMALL));
     (name, number::figure(last.unwrap_or(f64::NAN), y.unit))
 }
@@ -265,8 +337,19 @@ mod tests {
 
     #[test]
     fn a_gap_parts_a_curve() {
-        let points = vec![(0.0, 1.0), (1.0, 2.0), (2.0, f64::NAN), (3.0, 2.0), (4.0, 1.0)];
-        let svg = LinePlot::new(Axis::count("step"), Axis::plain("loss"), vec![Series::new("a", points)]).svg();
+        let points = vec![
+            (0.0, 1.0),
+            (1.0, 2.0),
+            (2.0, f64::NAN),
+            (3.0, 2.0),
+            (4.0, 1.0),
+        ];
+        let svg = LinePlot::new(
+            Axis::count("step"),
+            Axis::plain("loss"),
+            vec![Series::new("a", points)],
+        )
+        .svg();
         assert_eq!(svg.matches("class=\"ln\"").count(), 2);
     }
 

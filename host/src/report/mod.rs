@@ -15,7 +15,7 @@
 //! Every figure is a struct of plain data and a [`Plot`]. Data that cannot be drawn (empty, ragged,
 //! not finite) give a labelled empty figure that says why; drawing never fails and never panics.
 //!
-//! The SVG is written directly. The `plotters` crate was tried on paper and left out: its SVG
+//! The SVG is written directly. The `plotters` crate was weighed and left out: its SVG
 //! backend writes each colour as a literal `#RRGGBB` attribute, with no class and no
 //! `currentColor`, so that one drawing cannot follow a light and a dark page; nor does it place
 //! direct labels, which is most of the work here.
@@ -40,6 +40,7 @@ mod label;
 mod line;
 mod number;
 mod page;
+mod pareto;
 mod scale;
 mod shares;
 mod spectrum;

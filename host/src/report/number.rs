@@ -21,6 +21,8 @@ pub enum Unit {
 
 /// Stands for a figure that is missing or not finite.
 pub(super) const MISSING: &str = "–";
+const COUNTS: [&str; 5] = ["", "k", "M", "G", "T"];
+const BYTES: [&str; 5] = [" B", " KiB", " MiB", " GiB", " TiB"];
 
 /// `value` for reading alone: about three significant digits.
 pub(super) fn figure(value: f64, unit: Unit) -> String {
@@ -30,9 +32,19 @@ pub(super) fn figure(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Plain => plain(value),
         Unit::Percent => format!("{}%", fixed(value * 100.0, 1)),
-        Unit::Count => scaled(value, 1000.0, ["", "k", "M", "G", "T"]),
-        Unit::Bytes => scaled(value, 1024.0, [" B", " KiB", " MiB", " GiB", " TiB"]),
+        Unit::Count => scaled(value, 1000.0, COUNTS, true),
+        Unit::Bytes => scaled(value, 1024.0, BYTES, true),
         Unit::Degrees => format!("{}°", fixed(value, 0)),
+    }
+}
+
+/// `value` for a column of its like: as [`figure`], but with the decimals of its neighbours
+/// (16.0 KiB under 9.4 KiB).
+pub(super) fn column(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Count if value.is_finite() => scaled(value, 1000.0, COUNTS, false),
+        Unit::Bytes if value.is_finite() => scaled(value, 1024.0, BYTES, false),
+        _ => figure(value, unit),
     }
 }
 
@@ -77,7 +89,7 @@ fn plain(value: f64) -> String {
     }
 }
 
-fn scaled(value: f64, base: f64, suffixes: [&str; 5]) -> String {
+fn scaled(value: f64, base: f64, suffixes: [&str; 5], trim: bool) -> String {
     let size = value.abs();
     if size >= 1e15 || (size < 0.01 && size > 0.0) {
         return format!("{}{}", scientific(value), suffixes[0]);
@@ -93,7 +105,7 @@ fn scaled(value: f64, base: f64, suffixes: [&str; 5]) -> String {
         suffix = next;
     }
     let decimals = match rest.abs() {
-        r if (r - r.round()).abs() < 0.005 => 0,
+        r if (trim || suffix == suffixes[0]) && (r - r.round()).abs() < 0.005 => 0,
         r if r < 1.0 => 2,
         r if r < 99.95 => 1,
         _ => 0,
@@ -101,7 +113,7 @@ fn scaled(value: f64, base: f64, suffixes: [&str; 5]) -> String {
     format!("{}{suffix}", fixed(rest, decimals))
 }
 
-fn scientific(value: f64) -> String {
+pub(super) fn scientific(value: f64) -> String {
     let text = format!("{:.1e}", value.abs());
     let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let digits = digits.strip_suffix(".0").unwrap_or(digits);
@@ -166,6 +178,15 @@ mod tests {
         for (value, unit, expected) in cases {
             assert_eq!(figure(value, unit), expected, "{value} as {unit:?}");
         }
+    }
+
+    #[test]
+    fn a_column_keeps_its_decimals() {
+        assert_eq!(column(16384.0, Unit::Bytes), "16.0 KiB");
+        assert_eq!(column(120.0, Unit::Bytes), "120 B");
+        assert_eq!(column(432.0, Unit::Count), "432");
+        assert_eq!(column(3000.0, Unit::Count), "3.0k");
+        assert_eq!(column(f64::NAN, Unit::Count), MISSING);
     }
 
     #[test]

@@ -5,9 +5,11 @@
 //! at least 4.5 with the paper (WCAG 2.1, 1.4.3). Families differ in marker shape too.
 
 /// Names of the page's own colours and their values on light and dark paper.
-const PAGE: [(&str, &str, &str); 5] = [
+const PAGE: [(&str, &str, &str); 7] = [
     ("paper", "#fdfdfb", "#16181b"),
     ("ink", "#1c1c1a", "#e8e6e1"),
+    ("pale", "#000000", "#ffffff"),
+    ("mid", "#000000", "#000000"),
     ("soft", "#65655f", "#a3a19b"),
     ("grid", "#e6e6e1", "#2d3035"),
     ("rule", "#b9b9b2", "#55585e"),
@@ -15,12 +17,12 @@ const PAGE: [(&str, &str, &str); 5] = [
 
 /// Hues of the series `c0`… on light and dark paper.
 const HUES: [(&str, &str); 8] = [
-    ("#0a64a4", "#6fb7f0"),
-    ("#c04a00", "#ff9255"),
-    ("#007a55", "#3fd3a0"),
-    ("#a33f84", "#e896cc"),
-    ("#8a6500", "#e6b93c"),
-    ("#2b7f95", "#8adbe8"),
+    ("#0c57b0", "#5aaef5"),
+    ("#d6341a", "#fb7b52"),
+    ("#08695c", "#35dfb2"),
+    ("#b53d7e", "#e880b4"),
+    ("#647410", "#e6cf3c"),
+    ("#20808f", "#8adbe8"),
     ("#5c6066", "#aeb3b9"),
     ("#7d5236", "#cfa88e"),
 ];
@@ -32,9 +34,10 @@ font-size:12px;font-variant-numeric:tabular-nums;color:var(--ink)}
 .plot text{fill:currentColor}
 .plot .soft{fill:var(--soft)}
 .plot .sm{font-size:10.5px}
-.plot .ink{color:var(--ink)}
 .plot .b{font-weight:600}
 .plot .on{fill:var(--paper)}
+.plot .pale{fill:var(--pale)}
+.plot .mid{fill:var(--mid)}
 .plot .halo{stroke:var(--paper);stroke-width:3.5px;stroke-linejoin:round;paint-order:stroke}
 .plot .grid{stroke:var(--grid);stroke-width:1}
 .plot .axis{stroke:var(--rule);stroke-width:1}
@@ -47,9 +50,19 @@ font-size:12px;font-variant-numeric:tabular-nums;color:var(--ink)}
 .plot .dot{fill:currentColor;stroke:var(--paper);stroke-width:1}
 .plot .ring{fill:var(--paper);stroke:currentColor;stroke-width:1.4}
 .plot .front{fill:none;stroke:var(--ink);stroke-width:1;opacity:.55}
-.plot .lead{stroke:var(--soft);stroke-width:.8}
+.plot .lead{stroke:currentColor;stroke-width:1;stroke-dasharray:1 3;opacity:.8}
 .plot .cell{fill:currentColor}
 ";
+
+/// The class of a text that stands on a cell of opacity `t` in 0..=1: black or white on pale
+/// cells, whichever the paper is not; black on middling ones; paper on strong ones.
+pub(super) fn on_cell(t: f64) -> &'static str {
+    match t {
+        t if t < 0.62 => "pale",
+        t if t < 0.86 => "mid",
+        _ => "on",
+    }
+}
 
 /// The colour class of the `index`-th series.
 pub(super) fn hue(index: usize) -> String {
@@ -67,26 +80,49 @@ pub(super) fn plot_css() -> String {
     )
 }
 
-/// A figure as a file of its own, for use as an image: the style sheet and the paper come with it.
+/// A figure as a file of its own, for use as an image: style sheet, paper and a margin come with it.
 ///
 /// `svg` is what [`Plot::svg`](super::Plot::svg) gives; anything else is returned as it came.
 pub fn standalone(svg: &str) -> String {
-    let Some(end) = svg.find('>').filter(|_| svg.starts_with("<svg ")) else {
+    let Some((open, height, rest)) = opened(svg) else {
         return svg.into();
     };
-    let (open, rest) = svg.split_at(end + 1);
+    let (x, y) = (14.0, 12.0);
+    let (w, h) = (super::canvas::WIDTH + 2.0 * x, height + 2.0 * y);
     format!(
-        "{open}<style>{}</style><rect width=\"100%\" height=\"100%\" fill=\"var(--paper)\"/>{rest}\n",
-        plot_css()
+        "{open}viewBox=\"-{x} -{y} {w} {h}\" width=\"{w}\" height=\"{h}\"{rest}\n",
+        rest = rest.replacen(
+            '>',
+            &format!(
+                "><style>{}</style><rect x=\"-{x}\" y=\"-{y}\" width=\"{w}\" height=\"{h}\" fill=\"var(--paper)\"/>",
+                plot_css()
+            ),
+            1
+        ),
     )
 }
 
+/// A figure before its view box, the view box's height, and what follows the size.
+fn opened(svg: &str) -> Option<(&str, f64, &str)> {
+    let (open, rest) = svg.split_once("viewBox=\"")?;
+    let (view, rest) = rest.split_once('"')?;
+    let height: f64 = view.split(' ').nth(3)?.parse().ok()?;
+    let (_, rest) = rest.split_once(" height=\"")?;
+    let (_, rest) = rest.split_once('"')?;
+    open.starts_with("<svg ").then_some((open, height, rest))
+}
+
 fn variables(pick: impl Fn(&(&'static str, &'static str, &'static str)) -> &'static str) -> String {
-    PAGE.iter().map(|c| format!("--{}:{};", c.0, pick(c))).collect()
+    PAGE.iter()
+        .map(|c| format!("--{}:{};", c.0, pick(c)))
+        .collect()
 }
 
 fn hues(pick: impl Fn(&(&'static str, &'static str)) -> &'static str) -> String {
-    HUES.iter().enumerate().map(|(i, h)| format!(".c{i}{{color:{}}}", pick(h))).collect()
+    HUES.iter()
+        .enumerate()
+        .map(|(i, h)| format!(".c{i}{{color:{}}}", pick(h)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -97,7 +133,11 @@ mod tests {
     fn linear(hex: &str) -> [f64; 3] {
         [1, 3, 5].map(|i| {
             let v = f64::from(u8::from_str_radix(&hex[i..i + 2], 16).unwrap()) / 255.0;
-            if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
+            if v <= 0.04045 {
+                v / 12.92
+            } else {
+                ((v + 0.055) / 1.055).powf(2.4)
+            }
         })
     }
 
@@ -123,8 +163,16 @@ mod tests {
 
     /// Machado, Oliveira and Fernandes (2009), severity 1: protanopia and deuteranopia.
     const BLIND: [[[f64; 3]; 3]; 2] = [
-        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ],
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ],
     ];
 
     #[test]
@@ -132,11 +180,54 @@ mod tests {
         let papers = [PAGE[0].1, PAGE[0].2];
         for name in ["ink", "soft"] {
             let c = PAGE.iter().find(|c| c.0 == name).unwrap();
-            assert!(contrast(c.1, papers[0]) >= 4.5 && contrast(c.2, papers[1]) >= 4.5, "{name}");
+            assert!(
+                contrast(c.1, papers[0]) >= 4.5 && contrast(c.2, papers[1]) >= 4.5,
+                "{name}"
+            );
         }
         for (i, hue) in HUES.iter().enumerate() {
-            assert!(contrast(hue.0, papers[0]) >= 4.5, "c{i} light: {}", contrast(hue.0, papers[0]));
-            assert!(contrast(hue.1, papers[1]) >= 4.5, "c{i} dark: {}", contrast(hue.1, papers[1]));
+            assert!(
+                contrast(hue.0, papers[0]) >= 4.5,
+                "c{i} light: {}",
+                contrast(hue.0, papers[0])
+            );
+            assert!(
+                contrast(hue.1, papers[1]) >= 4.5,
+                "c{i} dark: {}",
+                contrast(hue.1, papers[1])
+            );
+        }
+    }
+
+    #[test]
+    fn figures_on_cells_can_be_read_at_every_shade() {
+        let mix = |a: &str, b: &str, t: f64| -> String {
+            let part =
+                |hex: &str, i: usize| f64::from(u8::from_str_radix(&hex[i..i + 2], 16).unwrap());
+            let one = |i: usize| {
+                format!(
+                    "{:02x}",
+                    (part(a, i) * t + part(b, i) * (1.0 - t)).round() as u8
+                )
+            };
+            format!("#{}{}{}", one(1), one(3), one(5))
+        };
+        let page = |name: &str, dark: bool| {
+            let c = PAGE.iter().find(|c| c.0 == name).unwrap();
+            if dark { c.2 } else { c.1 }
+        };
+        for dark in [false, true] {
+            for hue in &HUES[..2] {
+                for t in (0..=100).map(|t| f64::from(t) / 100.0) {
+                    let cell = mix(if dark { hue.1 } else { hue.0 }, page("paper", dark), t);
+                    let text = match on_cell(t) {
+                        "on" => "paper",
+                        text => text,
+                    };
+                    let got = contrast(&cell, page(text, dark));
+                    assert!(got >= 3.8, "dark {dark}, t {t}: {got:.2}");
+                }
+            }
         }
     }
 
@@ -149,13 +240,20 @@ mod tests {
                     .map(|h| {
                         let c = linear(if theme == 0 { h.0 } else { h.1 });
                         oklab(matrix.map(|row| {
-                            row.iter().zip(c).map(|(m, v)| m * v).sum::<f64>().clamp(0.0, 1.0)
+                            row.iter()
+                                .zip(c)
+                                .map(|(m, v)| m * v)
+                                .sum::<f64>()
+                                .clamp(0.0, 1.0)
                         }))
                     })
                     .collect();
                 for i in 0..seen.len() {
                     for j in 0..i {
-                        let d: f64 = (0..3).map(|k| (seen[i][k] - seen[j][k]).powi(2)).sum::<f64>().sqrt();
+                        let d: f64 = (0..3)
+                            .map(|k| (seen[i][k] - seen[j][k]).powi(2))
+                            .sum::<f64>()
+                            .sqrt();
                         assert!(d > 0.06, "c{i} and c{j}, theme {theme}: {d:.3}");
                     }
                 }

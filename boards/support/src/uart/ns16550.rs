@@ -8,9 +8,12 @@ const DATA: usize = 0;
 const IER: usize = 1;
 const IER_RX: u8 = 1;
 const FCR: usize = 2;
-const FCR_ON_CLEAR: u8 = 0b111;
+/// FIFOs on and empty; interrupt at 14 bytes, or four byte times after the last.
+const FCR_ON_CLEAR_14: u8 = 0b1100_0111;
 const LCR: usize = 3;
 const LCR_8_BITS: u8 = 0b11;
+/// With this bit of LCR set, registers 0 and 1 are the baud rate's divisor.
+const LCR_DIVISOR: u8 = 1 << 7;
 const LSR: usize = 5;
 const LSR_RX_READY: u8 = 1;
 const LSR_TX_EMPTY: u8 = 1 << 5;
@@ -28,8 +31,12 @@ impl Ns16550 {
 
 impl Uart for Ns16550 {
     fn start(&self) {
+        // The highest rate: it sets how long the FIFO waits before it gives up less than 14 bytes.
+        self.0.write_byte(LCR, LCR_8_BITS | LCR_DIVISOR);
+        self.0.write_byte(DATA, 1);
+        self.0.write_byte(IER, 0);
         self.0.write_byte(LCR, LCR_8_BITS);
-        self.0.write_byte(FCR, FCR_ON_CLEAR);
+        self.0.write_byte(FCR, FCR_ON_CLEAR_14);
         self.0.write_byte(IER, IER_RX);
     }
     fn drain(&self, mut take: impl FnMut(u8)) {

@@ -1,0 +1,284 @@
+//! The command line. One file a verb; exit codes 0 done, 1 failed, 2 usage, 3 a verification or a
+//! bound does not hold.
+
+mod boards;
+mod data;
+mod demo;
+mod doctor;
+mod export;
+mod families;
+mod inspect;
+mod look;
+mod output;
+mod reproduce;
+mod run;
+mod train;
+mod verify;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+
+use crate::compress::Aligned;
+use output::Output;
+
+pub use inspect::describe;
+
+/// Trains neural networks small enough to read, shows what they compute, and puts them on
+/// microcontrollers with bounds that hold.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+    /// One JSON object on the last line of stdout (docs/json.md); text goes to stderr
+    #[arg(long, global = true)]
+    json: bool,
+    /// No progress and no text but errors
+    #[arg(long, global = true)]
+    quiet: bool,
+    /// Folder of the data sets that are not built in [default: $SMIDGEN_DATA]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// List the families of models
+    Families,
+    /// List the boards
+    Boards,
+    /// List the data sets, or describe one
+    Data(DataArgs),
+    /// Check what this machine has and say what to do
+    Doctor,
+    /// Train a family of models on a data set, beside its baselines
+    Train(TrainArgs),
+    /// Write a self-contained HTML report of a run
+    Look(LookArgs),
+    /// Quantise a run into an artifact
+    Export(ExportArgs),
+    /// Show what an artifact is, operator by operator
+    Inspect(InspectArgs),
+    /// Run an artifact on samples that its training held out
+    Run(RunArgs),
+    /// Compare an artifact on the host and on a board, bit by bit
+    Verify(VerifyArgs),
+    /// Measure a paper's claims and set them beside its figures
+    Reproduce(ReproduceArgs),
+    /// Train, export, run on all boards, compare: the tour in one command
+    Demo(DemoArgs),
+    /// Print a completion script for your shell
+    Completions {
+        /// Your shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args)]
+struct DataArgs {
+    /// Name of a data set, with settings as `"dsads rotations=4"`, or a folder of your own
+    name: Option<String>,
+}
+
+#[derive(Args)]
+struct TrainArgs {
+    /// Family of models
+    #[arg(required_unless_present = "resume")]
+    family: Option<String>,
+    /// Data set: a name of `smidgen data`, or a folder of CSV recordings
+    #[arg(long, default_value = "spar")]
+    data: String,
+    /// What is held out: zero-shot (classes) or supervised (subjects) [default: zero-shot where classes have attributes]
+    #[arg(long)]
+    task: Option<String>,
+    /// Which split is held out, by name [default: the first]
+    #[arg(long)]
+    split: Option<String>,
+    /// First seed
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Number of seeds, trained one after the other and compared
+    #[arg(long, default_value_t = 1)]
+    population: u64,
+    /// A setting of the model or of the data; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Leave out the baselines
+    #[arg(long)]
+    alone: bool,
+    /// Where the run is written
+    #[arg(short, long, default_value = "run")]
+    output: PathBuf,
+    /// Go on with a run that was interrupted
+    #[arg(long, value_name = "RUN")]
+    resume: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct LookArgs {
+    /// Folder of a run
+    run: PathBuf,
+    /// The report [default: RUN/report.html]
+    #[arg(short, long)]
+    output: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct ExportArgs {
+    /// Folder of a run
+    run: PathBuf,
+    /// The artifact
+    #[arg(short, long, default_value = "model.smg")]
+    output: PathBuf,
+    /// Check that it fits this board
+    #[arg(long)]
+    board: Option<String>,
+}
+
+#[derive(Args)]
+struct InspectArgs {
+    /// The artifact
+    model: PathBuf,
+}
+
+#[derive(Args)]
+struct RunArgs {
+    /// The artifact
+    model: PathBuf,
+    #[command(flatten)]
+    place: Place,
+    /// Data set [default: the one it was trained on]
+    #[arg(long)]
+    data: Option<String>,
+    /// Number of samples
+    #[arg(long, default_value_t = 12)]
+    samples: usize,
+}
+
+#[derive(Args)]
+struct VerifyArgs {
+    /// The artifact
+    model: PathBuf,
+    #[command(flatten)]
+    place: Place,
+    /// Data set [default: the one it was trained on]
+    #[arg(long)]
+    data: Option<String>,
+    /// Number of samples, spread over those held out [default: all]
+    #[arg(long)]
+    samples: Option<usize>,
+    /// Drill: alter this byte of the weights on the host's side only
+    #[arg(long, value_name = "BYTE")]
+    flip_weight: Option<usize>,
+}
+
+/// Where a model runs.
+#[derive(Args)]
+#[group(multiple = false)]
+struct Place {
+    /// On this machine
+    #[arg(long)]
+    host: bool,
+    /// On this board, under QEMU
+    #[arg(long)]
+    board: Option<String>,
+}
+
+#[derive(Args)]
+struct ReproduceArgs {
+    /// Family of models
+    family: String,
+    /// Fewer seeds and settings, in under two minutes
+    #[arg(long)]
+    quick: bool,
+    /// Folder for the tables and plots [default: none are written]
+    #[arg(short, long)]
+    output: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct DemoArgs {
+    /// Folder for what it makes
+    #[arg(short, long, default_value = "demo")]
+    output: PathBuf,
+}
+
+/// Something that was measured does not hold: exit code 3.
+#[derive(Debug)]
+struct DoesNotHold(String);
+
+impl std::fmt::Display for DoesNotHold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for DoesNotHold {}
+
+/// Runs the command line and gives the exit code.
+pub fn main() -> ExitCode {
+    crate::engine::single_threaded();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let output = Output { json: cli.json, quiet: cli.quiet };
+    match dispatch(cli, output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", chain(&error));
+            ExitCode::from(if error.downcast_ref::<DoesNotHold>().is_some() { 3 } else { 1 })
+        }
+    }
+}
+
+fn dispatch(cli: Cli, output: Output) -> Result<()> {
+    let data = Data { dir: cli.data_dir };
+    match cli.verb {
+        Verb::Families => families::run(output),
+        Verb::Boards => boards::run(output),
+        Verb::Data(args) => data::run(&args, &data, output),
+        Verb::Doctor => doctor::run(&data, output),
+        Verb::Train(args) => train::run(&args, &data, output),
+        Verb::Look(args) => look::run(&args, &data, output),
+        Verb::Export(args) => export::run(&args, &data, output),
+        Verb::Inspect(args) => inspect::run(&args, output),
+        Verb::Run(args) => run::run(&args, &data, output),
+        Verb::Verify(args) => verify::run(&args, &data, output),
+        Verb::Reproduce(args) => reproduce::run(&args, &data, output),
+        Verb::Demo(args) => demo::run(&args, &data, output),
+        Verb::Completions { shell } => {
+            clap_complete::generate(shell, &mut <Cli as clap::CommandFactory>::command(), "smidgen", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+/// Where data sets are looked for.
+struct Data {
+    dir: Option<PathBuf>,
+}
+
+impl Data {
+    fn load(&self, name: &str) -> Result<crate::data::Dataset> {
+        crate::data::load(name, self.dir.as_deref())
+    }
+}
+
+/// An error and its causes on one line.
+fn chain(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// Reads and checks an artifact.
+fn read_model(path: &Path) -> Result<Aligned> {
+    const LIMIT: u64 = 64 << 20;
+    let length = std::fs::metadata(path).with_context(|| format!("{} cannot be read", path.display()))?.len();
+    anyhow::ensure!(length <= LIMIT, "{} is {length} bytes; an artifact has at most {LIMIT}", path.display());
+    let bytes = Aligned::new(&std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?);
+    bytes.artifact().with_context(|| format!("{} is refused", path.display()))?;
+    Ok(bytes)
+}

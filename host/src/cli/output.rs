@@ -1,0 +1,90 @@
+//! What a verb says: text for a reader on stdout, progress on stderr, and with `--json` one object
+//! on the last line of stdout instead of the text.
+
+use serde_json::Value;
+
+/// How a verb was asked to speak.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Output {
+    /// One JSON object on the last line of stdout; text goes to stderr.
+    pub json: bool,
+    /// No progress and no text but errors.
+    pub quiet: bool,
+}
+
+impl Output {
+    /// A line for the reader.
+    pub fn line(&self, text: impl AsRef<str>) {
+        if self.quiet {
+        } else if self.json {
+            eprintln!("{}", text.as_ref());
+        } else {
+            println!("{}", text.as_ref());
+        }
+    }
+
+    /// A passing remark: progress, what is being built. Always on stderr.
+    pub fn note(&self, text: impl AsRef<str>) {
+        if !self.quiet {
+            eprintln!("{}", text.as_ref());
+        }
+    }
+
+    /// The verb's result for a program.
+    pub fn result(&self, value: Value) {
+        if self.json {
+            println!("{value}");
+        }
+    }
+
+    /// A table with a header; columns from the second on are set right.
+    pub fn table(&self, header: &[&str], rows: &[Vec<String>]) {
+        let width = |c: usize| {
+            rows.iter().map(|row| row[c].chars().count()).chain([header[c].chars().count()]).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..header.len()).map(width).collect();
+        // A column of text is set left: one whose cells do not start with a digit, a sign or a dash.
+        let left: Vec<bool> = (0..header.len())
+            .map(|c| {
+                rows.iter().any(|row| row[c].chars().next().is_some_and(|ch| !ch.is_ascii_digit() && !"+-−–±.".contains(ch)))
+            })
+            .collect();
+        let put = |cells: Vec<&str>| {
+            let mut line = String::new();
+            for (c, cell) in cells.iter().enumerate() {
+                let pad = " ".repeat(widths[c].saturating_sub(cell.chars().count()));
+                let gap = if c == 0 { "" } else { "  " };
+                line += &if left[c] { format!("{gap}{cell}{pad}") } else { format!("{gap}{pad}{cell}") };
+            }
+            self.line(line.trim_end());
+        };
+        put(header.to_vec());
+        put(widths.iter().map(|w| "─".repeat(*w)).collect::<Vec<_>>().iter().map(String::as_str).collect());
+        for row in rows {
+            put(row.iter().map(String::as_str).collect());
+        }
+    }
+}
+
+/// `1234567` as `1,234,567`.
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!(super::thousands(7), "7");
+        assert_eq!(super::thousands(1234), "1,234");
+        assert_eq!(super::thousands(1_234_567), "1,234,567");
+    }
+}

@@ -1,0 +1,48 @@
+//! `smidgen run MODEL.smg`: what the model answers on samples that its training did not see.
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use super::output::Output;
+use super::{Data, RunArgs, read_model, verify};
+use crate::device::Board;
+use crate::infer::Host;
+
+pub fn run(args: &RunArgs, data: &Data, output: Output) -> Result<()> {
+    let model = read_model(&args.model)?;
+    let artifact = model.artifact()?;
+    let held = verify::held_out_rows(&artifact, args.data.as_deref(), data)?;
+    let rows = verify::spread(&held.rows, args.samples);
+    let names: Vec<&str> = artifact.classes().map(|c| c.name).collect();
+    let mut arena = Vec::new();
+    let mut host = Host::new(artifact, &mut arena)?;
+    let place = args.place.board.as_deref();
+    let mut device = match place {
+        Some(name) => {
+            let board = Board::find(name)?;
+            board.check_fit(model.len(), artifact.arena_bytes() as usize, verify::SHRINK)?;
+            Some(crate::verify::start(board, &model)?)
+        }
+        None => None,
+    };
+    let mut table = Vec::new();
+    let mut right = 0;
+    for &row in &rows {
+        let raw = crate::infer::raw(&held.dataset, row as usize)?;
+        let class = match &mut device {
+            Some(device) => device.infer(&raw, crate::verify::channels(&artifact))?.class,
+            None => host.answer(&raw)?.class,
+        };
+        let answer = *names.get(usize::from(class)).context("the model has no such class")?;
+        let truth = &held.dataset.classes[usize::from(held.dataset.class[row as usize])];
+        right += usize::from(answer == truth);
+        table.push(vec![row.to_string(), truth.clone(), answer.to_string(), if answer == truth { "" } else { "×" }.into()]);
+    }
+    output.table(&["sample", "class", "answer", ""], &table);
+    output.line(format!("{right} of {} right, on {}", rows.len(), place.unwrap_or("this machine")));
+    output.result(json!({
+        "place": place.unwrap_or("host"), "samples": rows.len(), "right": right,
+        "answers": table.iter().map(|r| json!({"sample": r[0], "class": r[1], "answer": r[2]})).collect::<Vec<_>>(),
+    }));
+    Ok(())
+}

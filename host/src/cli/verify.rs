@@ -1,0 +1,110 @@
+//! `smidgen verify MODEL.smg`: host and board give the same bits, or which operator first does not.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use smidgen_shared::artifact::{Artifact, Provenance};
+
+use super::output::Output;
+use super::{Data, DoesNotHold, VerifyArgs, read_model};
+use crate::compress::{Aligned, rewrite_weight};
+use crate::data::Dataset;
+use crate::device::Board;
+use crate::infer::Host;
+use crate::verify::{Difference, compare, start};
+
+/// What makes a model smaller: said when one does not fit.
+pub const SHRINK: &str = "train with a smaller --set bases=K, --set rank=R or --set features=cheap";
+
+pub fn run(args: &VerifyArgs, data: &Data, output: Output) -> Result<()> {
+    let loaded = read_model(&args.model)?;
+    let mut ours = loaded.clone();
+    if let Some(byte) = args.flip_weight {
+        rewrite_weight(&mut ours, byte, 1)?;
+        output.note(format!("drill: byte {byte} of the host's weights is altered"));
+    }
+    let artifact = loaded.artifact()?;
+    let held = held_out_rows(&artifact, args.data.as_deref(), data)?;
+    let rows = spread(&held.rows, args.samples.unwrap_or(usize::MAX));
+    let inputs = rows.iter().map(|&row| crate::infer::raw(&held.dataset, row as usize)).collect::<Result<Vec<_>>>()?;
+    let (place, samples, difference) = match args.place.board.as_deref() {
+        Some(name) => {
+            let board = Board::find(name)?;
+            board.check_fit(loaded.len(), artifact.arena_bytes() as usize, SHRINK)?;
+            let mut device = start(board, &loaded)?;
+            let bar = super::train::bar(output, inputs.len() as u64, name);
+            let verified = compare(&mut device, &ours, &inputs, |done| bar.set_position(done as u64))?;
+            bar.finish_and_clear();
+            (name, verified.samples, verified.first_difference)
+        }
+        None => {
+            let (samples, difference) = oracle(&loaded, &ours, &inputs)?;
+            ("host", samples, difference)
+        }
+    };
+    output.line(match &difference {
+        None => format!("identical on {place}: all scores of {samples} samples, bit for bit"),
+        Some(d) => format!(
+            "NOT identical on {place}: sample {}, operator {} ({}), element {}: host {}, device {}",
+            d.sample, d.operator, d.kind, d.index, d.host, d.device
+        ),
+    });
+    output.result(report(place, samples, difference.as_ref()));
+    match difference {
+        None => Ok(()),
+        Some(d) => Err(DoesNotHold(format!("operator {} ({}) is the first that differs on {place}", d.operator, d.kind)).into()),
+    }
+}
+
+/// The JSON object of `verify`.
+pub fn report(board: &str, samples: usize, difference: Option<&Difference>) -> Value {
+    json!({
+        "board": board, "identical": difference.is_none(), "samples": samples,
+        "first_difference": difference.map_or(Value::Null, Difference::json),
+    })
+}
+
+/// On the host alone: the fast kernels against the naive ones, and `ours` against `loaded`.
+fn oracle(loaded: &Aligned, ours: &Aligned, inputs: &[Vec<i16>]) -> Result<(usize, Option<Difference>)> {
+    let (a, b) = (loaded.artifact()?, ours.artifact()?);
+    let mut arenas = (Vec::new(), vec![0u32; b.arena_bytes().div_ceil(4) as usize]);
+    let mut fast = Host::new(a, &mut arenas.0)?;
+    let mut naive = crate::infer::Oracle::new(b, &mut arenas.1)?;
+    for (i, raw) in inputs.iter().enumerate() {
+        for (n, op) in a.ops().enumerate() {
+            let (device, host) = (fast.trace(raw, n as u8)?, naive.trace(raw, n as u8)?);
+            if let Some(index) = (0..device.len()).find(|&j| device.get(j) != host.get(j)) {
+                let value = |v: &[u8]| v.get(index).map_or(0, |&v| i64::from(v as i8));
+                let d = Difference { sample: i, operator: n, kind: op.kind(), index, host: value(&host), device: value(&device) };
+                return Ok((i + 1, Some(d)));
+            }
+        }
+    }
+    Ok((inputs.len(), None))
+}
+
+/// A model's own test samples.
+pub struct HeldOut {
+    pub dataset: Dataset,
+    pub rows: Vec<u32>,
+}
+
+/// The samples that a model's training held out, of the data set it names or of another.
+pub fn held_out_rows(artifact: &Artifact<'_>, name: Option<&str>, data: &Data) -> Result<HeldOut> {
+    let provenance: Provenance =
+        postcard::from_bytes(artifact.manifest().provenance).ok().context("the artifact does not say where it comes from")?;
+    let dataset = data.load(name.unwrap_or(provenance.dataset))?;
+    let rows = if dataset.name == provenance.dataset {
+        let (_, split) = crate::run::held_out(&dataset, provenance.split)?;
+        split.test_seen.iter().chain(&split.test_unseen).copied().collect()
+    } else {
+        (0..dataset.len() as u32).collect()
+    };
+    ensure!(!dataset.is_empty(), "{} has no samples", dataset.name);
+    Ok(HeldOut { dataset, rows })
+}
+
+/// At most `count` of `rows`, evenly spread.
+pub fn spread(rows: &[u32], count: usize) -> Vec<u32> {
+    let count = count.min(rows.len());
+    (0..count).map(|i| rows[i * rows.len() / count]).collect()
+}

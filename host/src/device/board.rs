@@ -1,0 +1,166 @@
+//! Boards as data: every `boards/*/board.toml`, built into the program, so that a new board needs no code here.
+
+use anyhow::{Result, anyhow, ensure};
+use serde::Deserialize;
+use std::sync::LazyLock;
+
+include!(concat!(env!("OUT_DIR"), "/boards.rs"));
+
+/// A board, as its `board.toml` describes it. Addresses and sizes in bytes.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Board {
+    /// Unique; also the folder's, the package's and the firmware's name.
+    pub name: String,
+    /// One line for a reader.
+    pub title: String,
+    /// The processor core, e.g. `cortex-m4`.
+    pub core: String,
+    /// Rust's target triple.
+    pub target: String,
+    /// How QEMU is told to be this board.
+    pub machine: Machine,
+    /// Flash, the firmware's share first.
+    pub flash: Flash,
+    /// Where models lie.
+    pub slots: Slots,
+    /// RAM.
+    pub ram: Ram,
+    /// What a release build may use.
+    pub budget: Budget,
+}
+
+/// The emulator and its arguments before firmware, link and model.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Machine {
+    /// Program, e.g. `qemu-system-arm`.
+    pub qemu: String,
+    /// E.g. `["-machine", "mps2-an386"]`.
+    pub arguments: Vec<String>,
+}
+
+/// Flash memory.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Flash {
+    /// First address.
+    pub origin: u32,
+    /// Size in bytes.
+    pub length: u32,
+    /// The first so many bytes are the firmware's; the linker can place nothing beyond.
+    pub firmware: u32,
+}
+
+/// Two model slots of one size.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Slots {
+    /// Address of slot A, which is served.
+    pub a: u32,
+    /// Address of slot B.
+    pub b: u32,
+    /// Size of each in bytes.
+    pub bytes: u32,
+}
+
+/// RAM.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Ram {
+    /// First address; the stack's end.
+    pub origin: u32,
+    /// Size in bytes.
+    pub length: u32,
+    /// Bytes for the stack, at the bottom of RAM.
+    pub stack: u32,
+    /// Bytes of arena: the most that a model may ask for.
+    pub arena: u32,
+}
+
+/// Limits that the tests hold a release build to.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// Bytes of flash for the firmware without a model.
+    pub firmware: u32,
+}
+
+static BOARDS: LazyLock<Vec<Board>> = LazyLock::new(|| {
+    BOARD_FILES
+        .iter()
+        .map(|(folder, text)| {
+            toml::from_str(text).unwrap_or_else(|error| panic!("boards/{folder}/board.toml: {error}"))
+        })
+        .collect()
+});
+
+impl Board {
+    /// All boards, in the order of their names.
+    pub fn all() -> &'static [Board] {
+        &BOARDS
+    }
+
+    /// The board of that name; the error names the nearest ones.
+    pub fn find(name: &str) -> Result<&'static Board> {
+        Self::all().iter().find(|board| board.name == name).ok_or_else(|| {
+            let mut names: Vec<_> = Self::all().iter().map(|board| board.name.as_str()).collect();
+            names.sort_by(|a, b| strsim::jaro_winkler(b, name).total_cmp(&strsim::jaro_winkler(a, name)));
+            anyhow!("there is no board {name:?}; nearest: {}; `smidgen boards` lists all", names[..names.len().min(3)].join(", "))
+        })
+    }
+
+    /// Whether a model of so many bytes of flash and arena fits; `settings` names what makes it smaller,
+    /// e.g. "--set rank=4 or --set bases=2".
+    pub fn check_fit(&self, model_bytes: usize, arena_bytes: usize, settings: &str) -> Result<()> {
+        for (what, budget, got, limit) in [
+            ("the model", "slots.bytes", model_bytes, self.slots.bytes as usize),
+            ("the model's arena", "ram.arena", arena_bytes, self.ram.arena as usize),
+        ] {
+            ensure!(
+                got <= limit,
+                "{what} is {got} bytes, {limit} of {budget} are there on {}: over by {} bytes; make it smaller with {settings}, or choose a larger board (`smidgen boards`)",
+                self.name,
+                got - limit
+            );
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_board_is_sound() {
+        assert!(Board::all().len() >= 6);
+        for board in Board::all() {
+            let end = |at: u32, len: u32| u64::from(at) + u64::from(len);
+            let firmware_end = end(board.flash.origin, board.flash.firmware);
+            assert!(board.budget.firmware <= board.flash.firmware, "{}", board.name);
+            assert!(u64::from(board.slots.a) >= firmware_end, "{}", board.name);
+            assert!(end(board.slots.a, board.slots.bytes) <= u64::from(board.slots.b), "{}", board.name);
+            assert!(end(board.slots.b, board.slots.bytes) <= end(board.flash.origin, board.flash.length), "{}", board.name);
+            assert!(board.ram.stack + board.ram.arena < board.ram.length, "{}", board.name);
+            assert_eq!(Board::find(&board.name).unwrap(), board);
+        }
+    }
+
+    #[test]
+    fn an_unknown_board_brings_the_nearest_names() {
+        let error = Board::find("qemu_m4").unwrap_err().to_string();
+        assert!(error.contains("nearest: qemu-m4"), "{error}");
+    }
+
+    #[test]
+    fn a_model_too_large_names_budget_and_excess() {
+        let board = Board::find("qemu-m0").unwrap();
+        let (slot, arena) = (board.slots.bytes as usize, board.ram.arena as usize);
+        assert!(board.check_fit(slot, arena, "--set rank=4").is_ok());
+        let error = board.check_fit(slot + 7, arena, "--set rank=4").unwrap_err().to_string();
+        assert!(error.contains("over by 7 bytes") && error.contains("slots.bytes") && error.contains("rank=4"), "{error}");
+        let error = board.check_fit(slot, arena + 9, "--set rank=4").unwrap_err().to_string();
+        assert!(error.contains("over by 9 bytes") && error.contains("ram.arena"), "{error}");
+    }
+}

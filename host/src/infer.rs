@@ -1,0 +1,126 @@
+//! Inference on the host: the very code that the chip runs, over memory of the host's.
+
+use anyhow::{Context, Result, anyhow, ensure};
+use smidgen_shared::artifact::Artifact;
+use smidgen_shared::features;
+use smidgen_shared::kernel::{Kernel, Naive, Portable};
+use smidgen_shared::run::Runner;
+
+use crate::data::{Dataset, Input};
+
+/// Value of one count where a dataset gives float vectors: ±16 in int16.
+pub const VECTOR_LSB: f32 = 1.0 / 2048.0;
+
+/// What a model answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Index of the largest score.
+    pub class: u16,
+    /// Scores, little-endian, of the artifact's output type.
+    pub scores: Vec<u8>,
+}
+
+/// A model in memory, run by the kernels that the portable firmware has.
+pub type Host<'m, 'a> = Model<'m, 'a, Portable>;
+
+/// A model in memory, run by the naive kernels.
+pub type Oracle<'m, 'a> = Model<'m, 'a, Naive>;
+
+/// A model in memory, ready to be run.
+pub struct Model<'m, 'a, K> {
+    runner: Runner<'m, 'a, K>,
+}
+
+impl<'m, 'a, K: Kernel> Model<'m, 'a, K> {
+    /// `arena` is grown to what the model needs.
+    pub fn new(artifact: Artifact<'m>, arena: &'a mut Vec<u32>) -> Result<Self> {
+        arena.resize(artifact.arena_bytes().div_ceil(4) as usize, 0);
+        let runner = Runner::new(artifact, arena).map_err(|e| anyhow!("the model does not run: {e:?}"))?;
+        Ok(Model { runner })
+    }
+
+    /// Runs one raw input, `(steps, channels)`.
+    pub fn answer(&mut self, raw: &[i16]) -> Result<Answer> {
+        self.run(raw, None)?;
+        Ok(Answer { class: self.runner.class(), scores: self.bytes(None)? })
+    }
+
+    /// Bytes that operator `op` writes for one raw input.
+    pub fn trace(&mut self, raw: &[i16], op: u8) -> Result<Vec<u8>> {
+        self.run(raw, Some(op))?;
+        self.bytes(Some(op))
+    }
+
+    /// Scores of the last input as numbers.
+    pub fn scores(&self) -> Vec<i32> {
+        (0..).map_while(|i| self.runner.score(i)).collect()
+    }
+
+    fn bytes(&self, op: Option<u8>) -> Result<Vec<u8>> {
+        let bytes = match op {
+            Some(op) => self.runner.output_of(op),
+            None => self.runner.output(),
+        };
+        Ok(bytes.map_err(|e| anyhow!("{e:?}"))?.to_vec())
+    }
+
+    fn run(&mut self, raw: &[i16], last: Option<u8>) -> Result<()> {
+        let (channels, steps) = (self.runner.channels(), usize::from(self.runner.steps()));
+        ensure!(
+            raw.len() == channels * steps,
+            "an input of {} values, but the model takes {steps} steps of {channels} channels",
+            raw.len()
+        );
+        self.runner.begin();
+        for step in raw.chunks_exact(channels) {
+            self.runner.push(step).map_err(|e| anyhow!("{e:?}"))?;
+        }
+        self.runner.finish(last).map_err(|e| anyhow!("{e:?}"))
+    }
+}
+
+/// Raw int16 input `i` of a dataset: a window's counts, or a vector in units of [`VECTOR_LSB`].
+pub fn raw(dataset: &Dataset, i: usize) -> Result<Vec<i16>> {
+    if let Some(window) = dataset.input.window(i) {
+        return Ok(window.to_vec());
+    }
+    let vector = dataset.input.vector(i).with_context(|| format!("{} has no sample {i}", dataset.name))?;
+    let counts = vector.iter().enumerate().map(|(j, v)| {
+        let count = (v / VECTOR_LSB).round();
+        ensure!(count.abs() <= 32767.0, "{}, sample {i}, value {j}: {v} is beyond ±16; divide the vectors by a common factor", dataset.name);
+        Ok(count as i16)
+    });
+    counts.collect()
+}
+
+/// What standardisation takes of every sample in `rows`: integer features of windows, raw counts of
+/// vectors. `(rows, n)` row-major, and n.
+pub fn features(dataset: &Dataset, spec: Option<&features::Spec>, rows: &[u32]) -> Result<(Vec<f32>, usize)> {
+    let mut out = Vec::new();
+    let n = match (&dataset.input, spec) {
+        (Input::Windows { channels, .. }, Some(spec)) => {
+            ensure!(usize::from(spec.channels) == *channels, "features of {} channels for data of {channels}", spec.channels);
+            let mut state = vec![0u32; spec.state_words()];
+            let mut values = vec![0i32; spec.count()];
+            for &row in rows {
+                let window = dataset.input.window(row as usize).with_context(|| format!("no window {row}"))?;
+                features::begin(spec, &mut state);
+                for step in window.chunks_exact(*channels) {
+                    features::push(spec, &mut state, step).map_err(|e| anyhow!("features of window {row}: {e:?}"))?;
+                }
+                features::finish(spec, &mut state, |i, v| values[i] = v)
+                    .map_err(|e| anyhow!("features of window {row}: {e:?}"))?;
+                out.extend(values.iter().map(|&v| v as f32));
+            }
+            spec.count()
+        }
+        (Input::Windows { .. }, None) => anyhow::bail!("windows need a set of features"),
+        (Input::Vectors { dim, .. }, _) => {
+            for &row in rows {
+                out.extend(raw(dataset, row as usize)?.iter().map(|&v| f32::from(v)));
+            }
+            *dim
+        }
+    };
+    Ok((out, n))
+}
