@@ -12,7 +12,8 @@ fn main() {
         .filter(|folder| folder.file_name() != "template" && folder.path().join("board.toml").is_file())
         .collect();
     folders.sort_by_key(|folder| folder.file_name());
-    let mut list = String::from("/// Folder and text of every boards/*/board.toml.\nconst BOARD_FILES: &[(&str, &str)] = &[\n");
+    let mut list =
+        String::from("/// Folder and text of every boards/*/board.toml.\nconst BOARD_FILES: &[(&str, &str)] = &[\n");
     for folder in folders {
         let file = folder.path().join("board.toml");
         println!("cargo:rerun-if-changed={}", file.display());

@@ -137,10 +137,9 @@ impl<'m, 'a> Model<'m, 'a> {
             Some(op) if last.is_some() => {
                 Ok(Reply::Stopped { op, bytes: self.runner.output_of(op).map_err(fault)?.len() as u32 })
             }
-            Some(_) => Ok(Reply::Answer {
-                class: self.runner.class(),
-                scores: cut(self.runner.output().map_err(fault)?),
-            }),
+            Some(_) => {
+                Ok(Reply::Answer { class: self.runner.class(), scores: cut(self.runner.output().map_err(fault)?) })
+            }
         }
     }
 

@@ -6,7 +6,12 @@ use smidgen_shared::features;
 use smidgen_shared::kernel::{Kernel, Naive, Portable};
 use smidgen_shared::run::Runner;
 
+use smidgen_shared::cost::Core;
+
+use crate::compress::{self, Aligned, Description, Provenance};
 use crate::data::{Dataset, Input};
+use crate::device::Board;
+use crate::graph::{self, Graph};
 
 /// Value of one count where a dataset gives float vectors: ±16 in int16.
 pub const VECTOR_LSB: f32 = 1.0 / 2048.0;
@@ -123,4 +128,34 @@ pub fn features(dataset: &Dataset, spec: Option<&features::Spec>, rows: &[u32]) 
         }
     };
     Ok((out, n))
+}
+
+/// Rows that calibration looks at, at most.
+const CALIBRATION_ROWS: usize = 1000;
+
+/// Quantises `graph`, calibrated on `rows` of the data set (at most 1,000, evenly spread), with
+/// bounds for every board.
+pub fn export(graph: &Graph, dataset: &Dataset, rows: &[u32], provenance: Provenance) -> Result<Aligned> {
+    let count = rows.len().min(CALIBRATION_ROWS);
+    let spread: Vec<u32> = (0..count).map(|i| rows[i * rows.len() / count]).collect();
+    let spec = match &graph.input {
+        graph::Input::Window(spec) => Some(spec),
+        graph::Input::Vector(_) => None,
+    };
+    let (values, n) = features(dataset, spec, &spread)?;
+    let inputs: Vec<Vec<f32>> = values.chunks(n).map(<[f32]>::to_vec).collect();
+    let boards = Board::all().iter().map(|board| Ok((board.name.clone(), core(&board.core)?))).collect::<Result<_>>()?;
+    compress::export(graph, &inputs, &Description { provenance, boards })
+}
+
+/// The cost model's instruction set of a board.toml's core.
+fn core(name: &str) -> Result<Core> {
+    Ok(match name {
+        "cortex-m0" | "cortex-m0+" => Core::ArmV6M,
+        "cortex-m3" => Core::ArmV7M,
+        "cortex-m4" | "cortex-m7" => Core::ArmV7EM,
+        "cortex-m33" => Core::ArmV8M,
+        "rv32imac" | "rv32imc" => Core::Rv32,
+        other => anyhow::bail!("board.toml: no cost model for core {other:?}"),
+    })
 }

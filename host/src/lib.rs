@@ -2,5 +2,11 @@
 
 pub mod compress;
 pub mod data;
+pub mod device;
 pub mod graph;
+pub mod infer;
+pub mod net;
 pub mod report;
+pub mod rng;
+pub mod run;
+pub mod verify;

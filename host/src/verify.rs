@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use smidgen_shared::op::Width;
 
 use crate::compress::Aligned;
-use crate::device::{Board, Device, Link, Stats, count::Counts, qemu::Qemu};
+use crate::device::{Board, Counts, Device, Link, Qemu, Stats};
 use crate::infer::Host;
 
 /// What came of a comparison.

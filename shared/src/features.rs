@@ -1,9 +1,490 @@
-// TEMPORARY stub by the lead so that the crate compiles: helper ml, overwrite this file
-use serde::{Serialize,Deserialize};
+//! Integer features of windows of raw sensor samples: the same code in training and on the chip.
+//!
+//! A window is never stored: each time step goes into running sums, and the features come out at
+//! its end. For channel x over n steps, in fixed point:
+//!
+//! ```text
+//! mean        16·Σx/n                         excursion  L(max − mean), L(mean − min)
+//! deviation   L(√(Σx²/n − (Σx/n)²))           change     L(Σ|x_t − x_{t−1}| / (n−1))
+//! turns       times that x_t − x_{t−1} changes sign at once
+//! bands       L(Σ|Haar differences of 2ˡ steps| / count), l = 0..3
+//! lags        L(Σ|x_t − x_{t−L}| / (n−L)), L = 2, 4, 6, 8, 12, 16, 20   (AMDF)
+//! correlation 1024·cov(x, y) / (σ_x σ_y), pairs of a three-axis sensor
+//! L(v) = 1024·log2(16·(v + 8)), linear between powers of two; v in counts, in sixteenths
+//! ```
+//!
+//! Logarithms make products of gain and motion into sums, which a linear map can weigh; the 8 keeps
+//! noise of a few counts from mattering. Magnitudes `√(x² + y² + z²)` of three-axis sensors may
+//! stand as channels of their own, for what should not depend on orientation.
+//!
+//! Nothing overflows for any int16 input and n ≤ 4096: with d = x − x₀, |d| < 2¹⁶, Σd < 2²⁸,
+//! Σd² < 2⁴⁴, and n²·variance < 2⁵⁴. Every feature is below 2²² in magnitude.
+
+use serde::{Deserialize, Serialize};
+
+/// Most raw channels.
 pub const MAX_CHANNELS: usize = 16;
+/// Longest window, time steps.
+pub const MAX_WINDOW: u16 = 4096;
+/// Levels of Haar bands.
+const LEVELS: usize = 4;
+/// Lags of the average magnitude difference function, time steps.
+pub const LAGS: [u16; 7] = [2, 4, 6, 8, 12, 16, 20];
+/// Values kept for the longest lag.
+const RING: usize = 20;
+/// Words of one channel's sums.
+const CHANNEL_WORDS: usize = 9;
+const BAND_WORDS: usize = 2 * LEVELS;
+const LAG_WORDS: usize = RING / 2 + LAGS.len();
+
+/// Which features are taken: a set of bits.
 #[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Spec { pub channels: u8, pub window: u16 }
-impl Spec { pub const fn state_words(&self)->usize{self.channels as usize} pub fn count(&self)->usize{self.channels as usize} pub fn check(&self)->Result<(),()>{Ok(())} }
-pub fn begin(_s:&Spec, st:&mut [u32]) { st.fill(0) }
-pub fn push(_s:&Spec, st:&mut [u32], x:&[i16])->Result<(),()> { for (s,x) in st.iter_mut().zip(x) { *s = s.wrapping_add(*x as i32 as u32) } Ok(()) }
-pub fn finish(s:&Spec, st:&mut [u32], mut f: impl FnMut(usize,i32))->Result<(),()> { for (i,v) in st.iter().enumerate() { f(i, *v as i32 / s.window.max(1) as i32) } Ok(()) }
+pub struct Stats(pub u16);
+
+impl Stats {
+    /// Mean.
+    pub const MEAN: Stats = Stats(1);
+    /// Logarithm of the standard deviation.
+    pub const DEVIATION: Stats = Stats(2);
+    /// Smallest and largest value.
+    pub const RANGE: Stats = Stats(4);
+    /// Logarithms of how far the largest and smallest value lie from the mean.
+    pub const EXCURSION: Stats = Stats(8);
+    /// Logarithm of the mean absolute difference of neighbours.
+    pub const CHANGE: Stats = Stats(16);
+    /// Number of turning points.
+    pub const TURNS: Stats = Stats(32);
+    /// Haar band energies (of absolute values), raw channels only.
+    pub const BANDS: Stats = Stats(64);
+    /// Average magnitude differences at [`LAGS`], raw channels only.
+    pub const LAGS: Stats = Stats(128);
+    /// Correlations within each three-axis sensor.
+    pub const CORRELATION: Stats = Stats(256);
+    /// Magnitudes of three-axis sensors as further channels.
+    pub const MAGNITUDE: Stats = Stats(512);
+
+    /// Six a channel.
+    pub const CHEAP: Stats = Stats(1 | 2 | 8 | 16 | 32);
+    /// All but the range.
+    pub const RICH: Stats = Stats(1 | 2 | 8 | 16 | 32 | 64 | 128 | 256 | 512);
+
+    /// Whether all of `other` are in the set.
+    pub const fn has(self, other: Stats) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// What is wrong with a spec or a sample.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Error {
+    /// No channels, or more than [`MAX_CHANNELS`].
+    Channels,
+    /// A window shorter than 32 steps, or longer than [`MAX_WINDOW`].
+    Window,
+    /// No features, or unknown ones.
+    Stats,
+    /// The state has another length than [`Spec::state_words`].
+    State,
+    /// A time step with another number of values than channels.
+    Sample,
+}
+
+/// A window's shape and its features.
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Spec {
+    /// Raw channels; each three in order are a sensor's axes.
+    pub channels: u8,
+    /// Time steps, 32..=4096.
+    pub window: u16,
+    /// Which features.
+    pub stats: Stats,
+}
+
+impl Spec {
+    /// Whether shape and features are within bounds.
+    pub const fn check(&self) -> Result<(), Error> {
+        if self.channels == 0 || self.channels as usize > MAX_CHANNELS {
+            return Err(Error::Channels);
+        }
+        if self.window < 32 || self.window > MAX_WINDOW {
+            return Err(Error::Window);
+        }
+        // MAGNITUDE alone gives nothing.
+        if self.stats.0 & !1023 != 0 || self.stats.0 & 511 == 0 || self.count() == 0 {
+            return Err(Error::Stats);
+        }
+        Ok(())
+    }
+
+    /// Three-axis sensors.
+    const fn sensors(&self) -> usize {
+        self.channels as usize / 3
+    }
+
+    /// Channels with the magnitudes, where they are taken.
+    const fn all_channels(&self) -> usize {
+        self.channels as usize + if self.stats.has(Stats::MAGNITUDE) { self.sensors() } else { 0 }
+    }
+
+    const fn if_has(&self, stats: Stats, n: usize) -> usize {
+        if self.stats.has(stats) { n } else { 0 }
+    }
+
+    /// Features of one channel, bands and lags apart.
+    const fn per_channel(&self) -> usize {
+        self.if_has(Stats::MEAN, 1)
+            + self.if_has(Stats::DEVIATION, 1)
+            + self.if_has(Stats::RANGE, 2)
+            + self.if_has(Stats::EXCURSION, 2)
+            + self.if_has(Stats::CHANGE, 1)
+            + self.if_has(Stats::TURNS, 1)
+    }
+
+    /// Number of features.
+    pub const fn count(&self) -> usize {
+        self.all_channels() * self.per_channel()
+            + self.channels as usize * (self.if_has(Stats::BANDS, LEVELS) + self.if_has(Stats::LAGS, LAGS.len()))
+            + self.if_has(Stats::CORRELATION, 3 * self.sensors())
+    }
+
+    /// Words of running sums: four bytes each.
+    pub const fn state_words(&self) -> usize {
+        2 + self.all_channels() * CHANNEL_WORDS
+            + self.channels as usize * (self.if_has(Stats::BANDS, BAND_WORDS) + self.if_has(Stats::LAGS, LAG_WORDS))
+            + self.if_has(Stats::CORRELATION, 6 * self.sensors())
+    }
+
+    /// What feature `i` is, for a reader: `channel 4 deviation`.
+    pub fn describe(&self, i: usize, out: &mut impl core::fmt::Write) -> core::fmt::Result {
+        let names = [
+            (Stats::MEAN, "mean"),
+            (Stats::DEVIATION, "deviation"),
+            (Stats::RANGE, "least"),
+            (Stats::RANGE, "greatest"),
+            (Stats::EXCURSION, "rise"),
+            (Stats::EXCURSION, "fall"),
+            (Stats::CHANGE, "change"),
+            (Stats::TURNS, "turns"),
+        ];
+        let taken = || names.iter().filter(|(stats, _)| self.stats.has(*stats));
+        let mut left = i;
+        for c in 0..self.all_channels() {
+            for (_, name) in taken() {
+                if left == 0 {
+                    return match c.checked_sub(self.channels.into()) {
+                        Some(sensor) => write!(out, "magnitude {sensor} {name}"),
+                        None => write!(out, "channel {c} {name}"),
+                    };
+                }
+                left -= 1;
+            }
+        }
+        for c in 0..self.channels {
+            for level in 0..self.if_has(Stats::BANDS, LEVELS) {
+                if left == 0 {
+                    return write!(out, "channel {c} band {level}");
+                }
+                left -= 1;
+            }
+            for lag in LAGS.iter().take(self.if_has(Stats::LAGS, LAGS.len())) {
+                if left == 0 {
+                    return write!(out, "channel {c} lag {lag}");
+                }
+                left -= 1;
+            }
+        }
+        write!(out, "sensor {} correlation {}", left / 3, left % 3)
+    }
+}
+
+/// The parts of a state: `[t, ring position]`, then per channel, bands, lags and products.
+struct Parts<'a> {
+    clock: &'a mut [u32],
+    channels: &'a mut [u32],
+    bands: &'a mut [u32],
+    lags: &'a mut [u32],
+    products: &'a mut [u32],
+}
+
+impl<'a> Parts<'a> {
+    fn of(spec: &Spec, state: &'a mut [u32]) -> Result<Self, Error> {
+        let raw = usize::from(spec.channels);
+        let (clock, rest) = state.split_at_mut_checked(2).ok_or(Error::State)?;
+        let (channels, rest) = rest.split_at_mut_checked(spec.all_channels() * CHANNEL_WORDS).ok_or(Error::State)?;
+        let (bands, rest) = rest.split_at_mut_checked(raw * spec.if_has(Stats::BANDS, BAND_WORDS)).ok_or(Error::State)?;
+        let (lags, rest) = rest.split_at_mut_checked(raw * spec.if_has(Stats::LAGS, LAG_WORDS)).ok_or(Error::State)?;
+        let products = rest.get_mut(..spec.if_has(Stats::CORRELATION, 6 * spec.sensors())).ok_or(Error::State)?;
+        Ok(Parts { clock, channels, bands, lags, products })
+    }
+}
+
+/// Sums of one channel; lives in nine words of the state.
+#[derive(Clone, Copy)]
+struct Channel {
+    first: i32,
+    last: i32,
+    /// Σd, d = x − first
+    sum: i32,
+    /// Σd²
+    squares: u64,
+    least: i32,
+    greatest: i32,
+    /// Σ|x_t − x_{t−1}|
+    change: u32,
+    /// turning points, and in the low two bits the last difference's sign plus one
+    turns: u32,
+}
+
+impl Channel {
+    #[inline(always)]
+    fn load(words: &[u32; CHANNEL_WORDS]) -> Channel {
+        let [first, last, sum, low, high, least, greatest, change, turns] = *words;
+        Channel {
+            first: first as i32,
+            last: last as i32,
+            sum: sum as i32,
+            squares: u64::from(high) << 32 | u64::from(low),
+            least: least as i32,
+            greatest: greatest as i32,
+            change,
+            turns,
+        }
+    }
+
+    #[inline(always)]
+    fn store(&self, words: &mut [u32; CHANNEL_WORDS]) {
+        *words = [
+            self.first as u32,
+            self.last as u32,
+            self.sum as u32,
+            self.squares as u32,
+            (self.squares >> 32) as u32,
+            self.least as u32,
+            self.greatest as u32,
+            self.change,
+            self.turns,
+        ];
+    }
+
+    #[inline(always)]
+    fn take(&mut self, x: i32, is_first: bool) {
+        if is_first {
+            *self = Channel { first: x, last: x, sum: 0, squares: 0, least: x, greatest: x, change: 0, turns: 1 };
+            return;
+        }
+        let d = x.wrapping_sub(self.first);
+        self.sum = self.sum.wrapping_add(d);
+        // |d| ≤ 65,535: its square fits 32 bits.
+        let magnitude = d.unsigned_abs();
+        self.squares = self.squares.wrapping_add(u64::from(magnitude.wrapping_mul(magnitude)));
+        self.least = self.least.min(x);
+        self.greatest = self.greatest.max(x);
+        let difference = x.wrapping_sub(self.last);
+        self.last = x;
+        self.change = self.change.wrapping_add(difference.unsigned_abs());
+        let sign = difference.signum().wrapping_add(1) as u32;
+        // Signs plus one: 0 and 2 are opposite, 1 is no change.
+        let turned = self.turns & 3 != 1 && sign == 2 - (self.turns & 3) && sign != 1;
+        self.turns = (self.turns & !3).wrapping_add(if turned { 4 } else { 0 }) | sign;
+    }
+
+    /// 16·mean, rounded down.
+    fn mean(&self, n: i32) -> i32 {
+        self.first * 16 + (i64::from(self.sum) * 16).div_euclid(i64::from(n)) as i32
+    }
+
+    /// n²·variance.
+    fn spread(&self, n: u64) -> u64 {
+        let sum = u64::from(self.sum.unsigned_abs());
+        (n * self.squares).saturating_sub(sum * sum)
+    }
+}
+
+/// Starts a window.
+pub fn begin(_spec: &Spec, state: &mut [u32]) {
+    state.fill(0);
+}
+
+/// Takes one time step: `spec.channels` values.
+pub fn push(spec: &Spec, state: &mut [u32], sample: &[i16]) -> Result<(), Error> {
+    if sample.len() != usize::from(spec.channels) {
+        return Err(Error::Sample);
+    }
+    let parts = Parts::of(spec, state)?;
+    let [t, position] = parts.clock else { return Err(Error::State) };
+    let is_first = *t == 0;
+    let mut channels = parts.channels.as_chunks_mut::<CHANNEL_WORDS>().0.iter_mut();
+    let take = |x: i32, words: &mut [u32; CHANNEL_WORDS]| {
+        let mut channel = Channel::load(words);
+        channel.take(x, is_first);
+        channel.store(words);
+    };
+    for (&x, words) in sample.iter().zip(channels.by_ref()) {
+        take(i32::from(x), words);
+    }
+    // Where magnitudes are taken their channels follow.
+    for (axes, words) in sample.as_chunks::<3>().0.iter().zip(channels) {
+        take(magnitude(axes), words);
+    }
+    for (&x, words) in sample.iter().zip(parts.bands.as_chunks_mut::<BAND_WORDS>().0) {
+        push_bands(i32::from(x), *t, words);
+    }
+    for (&x, words) in sample.iter().zip(parts.lags.as_chunks_mut::<LAG_WORDS>().0) {
+        push_lags(x, *t, *position, words);
+    }
+    // d of each axis is x − first, and the first step's are 0.
+    for (i, (axes, words)) in sample.as_chunks::<3>().0.iter().zip(parts.products.as_chunks_mut::<6>().0).enumerate() {
+        let first = |axis: usize| state_first(parts.channels, 3 * i + axis);
+        let [x, y, z] = axes.map(i64::from);
+        let (x, y, z) = (x - first(0), y - first(1), z - first(2));
+        for (pair, product) in words.as_chunks_mut::<2>().0.iter_mut().zip([x * y, x * z, y * z]) {
+            let sum = (i64::from(pair[1] as i32) << 32 | i64::from(pair[0])).wrapping_add(product);
+            *pair = [sum as u32, (sum >> 32) as u32];
+        }
+    }
+    *t = t.wrapping_add(1);
+    *position = if *position + 1 >= RING as u32 { 0 } else { *position + 1 };
+    Ok(())
+}
+
+/// The first value of channel `c`.
+#[inline(always)]
+fn state_first(channels: &[u32], c: usize) -> i64 {
+    channels.get(c * CHANNEL_WORDS).map_or(0, |&first| i64::from(first as i32))
+}
+
+/// √(x² + y² + z²), at most 32,767.
+#[inline(always)]
+fn magnitude(axes: &[i16; 3]) -> i32 {
+    let square = |x: i16| i32::from(x).unsigned_abs().wrapping_mul(i32::from(x).unsigned_abs());
+    let [x, y, z] = *axes;
+    // 3·2³⁰ < 2³².
+    square(x).wrapping_add(square(y)).wrapping_add(square(z)).isqrt().min(32767) as i32
+}
+
+/// Per level l the signed sum of the pair of blocks under way, and Σ|pairs|: with 2ˡ⁺¹ ≤ 16 steps of
+/// |x| ≤ 2¹⁵ a pair is below 2²⁰, and 4096 steps' pairs sum to less than 2²⁹.
+#[inline(always)]
+fn push_bands(x: i32, t: u32, words: &mut [u32; BAND_WORDS]) {
+    for (level, pair) in words.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+        let mut under_way = pair[0] as i32;
+        under_way = if t >> level & 1 == 0 { under_way.wrapping_add(x) } else { under_way.wrapping_sub(x) };
+        let ends = (t + 1) & ((2 << level) - 1) == 0;
+        if ends {
+            pair[1] = pair[1].wrapping_add(under_way.unsigned_abs());
+            under_way = 0;
+        }
+        pair[0] = under_way as u32;
+    }
+}
+
+/// The ring holds the last 20 values, two a word, the newest at `position`.
+#[inline(always)]
+fn push_lags(x: i16, t: u32, position: u32, words: &mut [u32; LAG_WORDS]) {
+    let Some((ring, sums)) = words.split_first_chunk_mut::<{ RING / 2 }>() else { return };
+    for (&lag, sum) in LAGS.iter().zip(sums) {
+        let lag = u32::from(lag);
+        if t >= lag {
+            let at = if position >= lag { position - lag } else { position + RING as u32 - lag };
+            let word = ring.get(at as usize / 2).copied().unwrap_or(0);
+            let before = (word >> (16 * (at & 1))) as u16 as i16;
+            *sum = sum.wrapping_add((i32::from(x) - i32::from(before)).unsigned_abs());
+        }
+    }
+    if let Some(word) = ring.get_mut(position as usize / 2) {
+        let shift = 16 * (position & 1);
+        *word = *word & !(0xFFFF << shift) | u32::from(x as u16) << shift;
+    }
+}
+
+/// Ends a window: calls `emit(i, feature)` for every i in order. All time steps must have been pushed.
+pub fn finish(spec: &Spec, state: &mut [u32], mut emit: impl FnMut(usize, i32)) -> Result<(), Error> {
+    let parts = Parts::of(spec, state)?;
+    let n = u32::from(spec.window);
+    if parts.clock.first() != Some(&n) || n < 32 {
+        return Err(Error::State);
+    }
+    let mut i = 0;
+    let mut put = |value: i32| {
+        emit(i, value);
+        i += 1;
+    };
+    let has = |stats| spec.stats.has(stats);
+    for words in parts.channels.as_chunks::<CHANNEL_WORDS>().0 {
+        let channel = Channel::load(words);
+        let mean = channel.mean(n as i32);
+        if has(Stats::MEAN) {
+            put(mean);
+        }
+        if has(Stats::DEVIATION) {
+            // 256·variance: its root is in sixteenths.
+            put(log((channel.spread(n.into()) * 256 / u64::from(n * n)).isqrt() as u32));
+        }
+        if has(Stats::RANGE) {
+            put(channel.least * 16);
+            put(channel.greatest * 16);
+        }
+        if has(Stats::EXCURSION) {
+            put(log((channel.greatest * 16).wrapping_sub(mean).max(0) as u32));
+            put(log(mean.wrapping_sub(channel.least * 16).max(0) as u32));
+        }
+        if has(Stats::CHANGE) {
+            put(log(average(channel.change, n - 1)));
+        }
+        if has(Stats::TURNS) {
+            put((channel.turns >> 2) as i32);
+        }
+    }
+    let mut bands = parts.bands.as_chunks::<BAND_WORDS>().0.iter();
+    let mut lags = parts.lags.as_chunks::<LAG_WORDS>().0.iter();
+    for _ in 0..spec.channels {
+        for (level, pair) in bands.next().map_or(&[][..], |words| words.as_chunks::<2>().0).iter().enumerate() {
+            // n >> (level + 1) pairs of blocks of 2^level steps.
+            put(log(average(pair[1], (n >> (level + 1)) << level)));
+        }
+        for (&sum, lag) in lags.next().map_or(&[][..], |words| words.get(RING / 2..).unwrap_or(&[])).iter().zip(LAGS) {
+            put(log(average(sum, n - u32::from(lag))));
+        }
+    }
+    for (sensor, words) in parts.products.as_chunks::<6>().0.iter().enumerate() {
+        let axis = |axis: usize| {
+            let words = parts.channels.as_chunks::<CHANNEL_WORDS>().0.get(3 * sensor + axis);
+            words.map_or((0, 0), |words| {
+                let channel = Channel::load(words);
+                (i64::from(channel.sum), channel.spread(n.into()))
+            })
+        };
+        for (pair, (a, b)) in words.as_chunks::<2>().0.iter().zip([(0, 1), (0, 2), (1, 2)]) {
+            let sum = i64::from(pair[1] as i32) << 32 | i64::from(pair[0]);
+            put(correlation(i64::from(n), sum, axis(a), axis(b)));
+        }
+    }
+    Ok(())
+}
+
+/// `16·sum / count`, rounded down.
+fn average(sum: u32, count: u32) -> u32 {
+    (u64::from(sum) * 16 / u64::from(count.max(1))) as u32
+}
+
+/// `1024·(n·Σxy − Σx·Σy) / √(n²σ_x² · n²σ_y²)`, rounded towards zero; 0 where a channel stands still.
+fn correlation(n: i64, products: i64, (sum_a, spread_a): (i64, u64), (sum_b, spread_b): (i64, u64)) -> i32 {
+    // Below 2⁵⁶ and 2⁵⁴.
+    let covariance = n * products - sum_a * sum_b;
+    let scale = (spread_a.isqrt() * spread_b.isqrt()) as i64;
+    // Both shrink together until 1024 times the first fits.
+    let shift = (64 - covariance.unsigned_abs().leading_zeros()).saturating_sub(50);
+    let (covariance, scale) = (covariance / (1 << shift), scale >> shift);
+    if scale == 0 { 0 } else { (covariance * 1024 / scale).clamp(-1024, 1024) as i32 }
+}
+
+/// `1024·log2(v + 128)`, linear between powers of two; `v` in sixteenths of a count.
+fn log(v: u32) -> i32 {
+    let v = v.saturating_add(128);
+    let exponent = v.ilog2();
+    let fraction = (v << (31 - exponent)) >> 21 & 1023;
+    (exponent << 10 | fraction) as i32
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::process::Command;
 use super::Data;
 use super::output::Output;
 use crate::data::registry;
-use crate::device::{Board, Firmware, qemu};
+use crate::device::{Board, Firmware, qemu_version};
 
 pub fn run(data: &Data, output: Output) -> Result<()> {
     let mut checks: Vec<(String, Result<String, String>)> = Vec::new();
@@ -15,7 +15,7 @@ pub fn run(data: &Data, output: Output) -> Result<()> {
     programs.sort_unstable();
     programs.dedup();
     for program in programs {
-        checks.push((program.into(), qemu::version(program).map_err(|e| format!("{e:#}"))));
+        checks.push((program.into(), qemu_version(program).map_err(|e| format!("{e:#}"))));
     }
     let installed = Command::new("rustup").args(["target", "list", "--installed"]).output();
     match installed {

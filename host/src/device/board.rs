@@ -106,7 +106,10 @@ impl Board {
         Self::all().iter().find(|board| board.name == name).ok_or_else(|| {
             let mut names: Vec<_> = Self::all().iter().map(|board| board.name.as_str()).collect();
             names.sort_by(|a, b| strsim::jaro_winkler(b, name).total_cmp(&strsim::jaro_winkler(a, name)));
-            anyhow!("there is no board {name:?}; nearest: {}; `smidgen boards` lists all", names[..names.len().min(3)].join(", "))
+            anyhow!(
+                "there is no board {name:?}; nearest: {}; `smidgen boards` lists all",
+                names[..names.len().min(3)].join(", ")
+            )
         })
     }
 
@@ -141,7 +144,11 @@ mod tests {
             assert!(board.budget.firmware <= board.flash.firmware, "{}", board.name);
             assert!(u64::from(board.slots.a) >= firmware_end, "{}", board.name);
             assert!(end(board.slots.a, board.slots.bytes) <= u64::from(board.slots.b), "{}", board.name);
-            assert!(end(board.slots.b, board.slots.bytes) <= end(board.flash.origin, board.flash.length), "{}", board.name);
+            assert!(
+                end(board.slots.b, board.slots.bytes) <= end(board.flash.origin, board.flash.length),
+                "{}",
+                board.name
+            );
             assert!(board.ram.stack + board.ram.arena < board.ram.length, "{}", board.name);
             assert_eq!(Board::find(&board.name).unwrap(), board);
         }
@@ -159,7 +166,10 @@ mod tests {
         let (slot, arena) = (board.slots.bytes as usize, board.ram.arena as usize);
         assert!(board.check_fit(slot, arena, "--set rank=4").is_ok());
         let error = board.check_fit(slot + 7, arena, "--set rank=4").unwrap_err().to_string();
-        assert!(error.contains("over by 7 bytes") && error.contains("slots.bytes") && error.contains("rank=4"), "{error}");
+        assert!(
+            error.contains("over by 7 bytes") && error.contains("slots.bytes") && error.contains("rank=4"),
+            "{error}"
+        );
         let error = board.check_fit(slot, arena + 9, "--set rank=4").unwrap_err().to_string();
         assert!(error.contains("over by 9 bytes") && error.contains("ram.arena"), "{error}");
     }

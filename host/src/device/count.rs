@@ -6,7 +6,11 @@
 use super::Firmware;
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
-use std::{env, fs, path::{Path, PathBuf}, process::Command};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 const SOURCE: &str = include_str!("icount.c");
 
@@ -45,7 +49,10 @@ pub fn arguments(qemu: &str, firmware: &Firmware, out: &Path) -> Result<Vec<Stri
     for region in REGIONS {
         let marker = |end: &str| {
             let name = format!("{region}_{end}");
-            firmware.markers.get(&name).with_context(|| format!("{}: no function smidgen_mark_{name}", firmware.path.display()))
+            firmware
+                .markers
+                .get(&name)
+                .with_context(|| format!("{}: no function smidgen_mark_{name}", firmware.path.display()))
         };
         argument += &format!(",region={region}:{:x}:{:x}", marker("start")?, marker("stop")?);
     }
@@ -73,7 +80,11 @@ fn plugin(qemu: &str) -> Result<PathBuf> {
         .output()
         .with_context(|| format!("{compiler}, which compiles the instruction counter, does not start; install gcc"))?;
     let errors = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{compiler} refuses the instruction counter: {}", errors.lines().next().unwrap_or(""));
+    ensure!(
+        output.status.success(),
+        "{compiler} refuses the instruction counter: {}",
+        errors.lines().next().unwrap_or("")
+    );
     fs::rename(&made, &library)?;
     Ok(library)
 }

@@ -44,7 +44,8 @@ impl Firmware {
 
     /// Reads an ELF of this board.
     pub fn read(board: &Board, path: &Path) -> Result<Firmware> {
-        let bytes = fs::read(path).with_context(|| format!("{}: no firmware there; run scripts/setup", path.display()))?;
+        let bytes =
+            fs::read(path).with_context(|| format!("{}: no firmware there; run scripts/setup", path.display()))?;
         let elf = object::File::parse(&*bytes).with_context(|| format!("{} is not an ELF", path.display()))?;
         let in_ram = |address: u64| {
             (u64::from(board.ram.origin)..u64::from(board.ram.origin) + u64::from(board.ram.length)).contains(&address)
@@ -60,7 +61,9 @@ impl Firmware {
         ensure!(flash_bytes > 0, "{}: the ELF has no loadable bytes", path.display());
         let markers = elf
             .symbols()
-            .filter_map(|symbol| Some((symbol.name().ok()?.strip_prefix("smidgen_mark_")?.to_owned(), symbol.address() & !1)))
+            .filter_map(|symbol| {
+                Some((symbol.name().ok()?.strip_prefix("smidgen_mark_")?.to_owned(), symbol.address() & !1))
+            })
             .collect();
         Ok(Firmware { path: path.to_owned(), flash_bytes, static_bytes, markers })
     }
@@ -70,7 +73,9 @@ fn build(board: &Board, folder: &Path) -> Result<()> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(folder).args(["build", "--release", "--quiet", "-p", &board.name, "--target", &board.target]);
     // What an outer cargo or a user set for the host must not reach the chip's build.
-    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "CARGO_BUILD_RUSTFLAGS"] {
+    for variable in
+        ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "CARGO_BUILD_RUSTFLAGS"]
+    {
         cargo.env_remove(variable);
     }
     let output = match cargo.stdin(Stdio::null()).output() {

@@ -98,8 +98,9 @@ impl<L: Link> Device<L> {
             frames.link.send(&buffer[..=len])?;
             let until = Instant::now() + GREETING;
             while frames.next(until)? {
-                let Ok(Response { reply: Reply::Hello { wire, board, firmware, slot_bytes, arena_bytes, model }, .. }) =
-                    wire::decode(&mut frames.frame)
+                let Ok(Response {
+                    reply: Reply::Hello { wire, board, firmware, slot_bytes, arena_bytes, model }, ..
+                }) = wire::decode(&mut frames.frame)
                 else {
                     continue;
                 };
@@ -133,7 +134,9 @@ impl<L: Link> Device<L> {
             self.frames.link.send(request)?;
             if self.answered(Instant::now() + ANSWER * (1 << attempt))? {
                 return match wire::decode::<Response>(&mut self.frames.frame) {
-                    Ok(Response { reply: Reply::Fault(fault), .. }) => bail!("{} refuses: {}", self.hello.board, explain(fault)),
+                    Ok(Response { reply: Reply::Fault(fault), .. }) => {
+                        bail!("{} refuses: {}", self.hello.board, explain(fault))
+                    }
                     Ok(Response { reply, .. }) => Ok(reply),
                     Err(_) => bail!("{}: an answer changed while it was read", self.hello.board),
                 };
@@ -199,7 +202,9 @@ impl<L: Link> Device<L> {
             }
             match self.ask(ask)? {
                 Reply::More { next } if usize::from(next) == at => {}
-                other => bail!("after step {at} of {steps} more was expected to be asked for, {other:?} came: does the model take as many steps?"),
+                other => bail!(
+                    "after step {at} of {steps} more was expected to be asked for, {other:?} came: does the model take as many steps?"
+                ),
             }
         }
     }

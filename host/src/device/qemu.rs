@@ -64,7 +64,9 @@ impl Qemu {
             arguments.extend(["-device".into(), loader]);
         }
         let plugin = match counting {
-            true => count::arguments(program, &firmware, &files.path().join("counts")).map_err(|error| format!("{error:#}")),
+            true => {
+                count::arguments(program, &firmware, &files.path().join("counts")).map_err(|error| format!("{error:#}"))
+            }
             false => Err("not asked for".into()),
         };
         let counting = plugin.map(|plugin| arguments.extend(plugin));
@@ -90,7 +92,10 @@ impl Qemu {
                 drop(life);
                 end(&mut child);
                 let said = last_line(&errors);
-                return Err(error.context(format!("{program} does not start as {}: {said}; `smidgen doctor` checks it", board.name)));
+                return Err(error.context(format!(
+                    "{program} does not start as {}: {said}; `smidgen doctor` checks it",
+                    board.name
+                )));
             }
         };
         link.set_nodelay(true)?;
@@ -125,7 +130,12 @@ impl Qemu {
             Ok(Some(status)) => format!("ended in mid-run ({status})"),
             _ => "closed its serial line in mid-run".into(),
         };
-        anyhow!("{} as {} {how}: {}; run it again, `smidgen doctor` checks the set-up", self.program, self.board, last_line(&self.errors))
+        anyhow!(
+            "{} as {} {how}: {}; run it again, `smidgen doctor` checks the set-up",
+            self.program,
+            self.board,
+            last_line(&self.errors)
+        )
     }
 }
 
@@ -145,7 +155,14 @@ impl Link for Qemu {
         match self.link.read(bytes) {
             Ok(0) => Err(self.died()),
             Ok(count) => Ok(count),
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted) => Ok(0),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
+                ) =>
+            {
+                Ok(0)
+            }
             Err(_) => Err(self.died()),
         }
     }
@@ -157,7 +174,9 @@ pub fn version(program: &str) -> Result<String> {
         Ok(output) => output,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let package = if program == "qemu-system-arm" { "qemu-system-arm" } else { "qemu-system-misc" };
-            bail!("{program} is not installed; on Debian or Ubuntu: sudo apt-get install {package}, or run scripts/setup");
+            bail!(
+                "{program} is not installed; on Debian or Ubuntu: sudo apt-get install {package}, or run scripts/setup"
+            );
         }
         Err(error) => bail!("{program} does not start: {error}"),
     };
@@ -198,7 +217,8 @@ fn keep_last_line(stderr: impl Read, last: &Mutex<String>) {
     for line in BufReader::new(stderr).split(b'\n').map_while(|line| line.ok()) {
         let line = String::from_utf8_lossy(&line).trim().to_owned();
         // After a guest's lock-up QEMU prints its registers: its own message stays.
-        let said = line.starts_with("qemu") || !last.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).starts_with("qemu");
+        let said = line.starts_with("qemu")
+            || !last.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).starts_with("qemu");
         if said && !line.is_empty() {
             *last.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = line;
         }

@@ -12,6 +12,12 @@ const CLASSES_CSV: &str = "name,split,fast\nrest,seen,0\nshake,seen,1\n";
 const CONFIG: &str = "window = 2\nstride = 1\n";
 const ROWS: &str = "ax,ay\n1,2\n3,4\n5,6\n";
 
+/// Files by name, and what the error must say.
+type Case = (
+    &'static [(&'static str, &'static str)],
+    &'static [&'static str],
+);
+
 /// A folder with these files; a name given twice keeps its last text.
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -94,9 +100,10 @@ fn one_subject_leaves_recordings_out() {
 
 #[test]
 fn names_file_row_and_column_of_what_is_wrong() {
-    let by_column = "window = 2\nclass = { column = 'label' }\n";
-    let scaled = "window = 2\n[[channel]]\nname = 'ax'\nscale = 100000\n[[channel]]\nname = 'ay'\n";
-    let cases: [(&[(&str, &str)], &[&str]); 20] = [
+    const BY_COLUMN: &str = "window = 2\nclass = { column = 'label' }\n";
+    const SCALED: &str =
+        "window = 2\n[[channel]]\nname = 'ax'\nscale = 100000\n[[channel]]\nname = 'ay'\n";
+    let cases: [Case; 20] = [
         (
             &[("rest_ben_1.csv", "ax,ay\n1,2\n3,NaN\n")],
             &["rest_ben_1.csv:3: column \"ay\": expected a finite number, got \"NaN\""],
@@ -133,7 +140,7 @@ fn names_file_row_and_column_of_what_is_wrong() {
             ],
         ),
         (
-            &[("dataset.toml", scaled)],
+            &[("dataset.toml", SCALED)],
             &[
                 "column \"ax\": \"1\" is 100000 counts",
                 "lower the scale of channel \"ax\"",
@@ -157,7 +164,7 @@ fn names_file_row_and_column_of_what_is_wrong() {
         ),
         (
             &[
-                ("dataset.toml", by_column),
+                ("dataset.toml", BY_COLUMN),
                 ("rest_anna_1.csv", "ax,label\n1,rest\n2,shak\n"),
             ],
             &[
@@ -167,12 +174,12 @@ fn names_file_row_and_column_of_what_is_wrong() {
         ),
         (
             &[
-                ("dataset.toml", by_column),
+                ("dataset.toml", BY_COLUMN),
                 ("rest_anna_1.csv", "ax,label\n1,\n2,\n"),
             ],
             &["rest_anna_1.csv: no row has a class"],
         ),
-        (&[("dataset.toml", by_column)], &["no column \"label\""]),
+        (&[("dataset.toml", BY_COLUMN)], &["no column \"label\""]),
         (
             &[("dataset.toml", "windo = 2")],
             &["dataset.toml", "unknown field `windo`"],
