@@ -3,6 +3,8 @@
 pub mod compress;
 pub mod data;
 pub mod device;
+pub mod engine;
+pub mod family;
 pub mod graph;
 pub mod infer;
 pub mod net;

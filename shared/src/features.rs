@@ -22,6 +22,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fixed::{isqrt, isqrt32};
+
 /// Most raw channels.
 pub const MAX_CHANNELS: usize = 16;
 /// Longest window, time steps.
@@ -290,7 +292,8 @@ impl Channel {
 
     /// 16·mean, rounded down.
     fn mean(&self, n: i32) -> i32 {
-        self.first * 16 + (i64::from(self.sum) * 16).div_euclid(i64::from(n)) as i32
+        let (whole, rest) = (self.sum.div_euclid(n), self.sum.rem_euclid(n));
+        self.first * 16 + whole * 16 + rest * 16 / n
     }
 
     /// n²·variance.
@@ -359,7 +362,7 @@ fn magnitude(axes: &[i16; 3]) -> i32 {
     let square = |x: i16| i32::from(x).unsigned_abs().wrapping_mul(i32::from(x).unsigned_abs());
     let [x, y, z] = *axes;
     // 3·2³⁰ < 2³².
-    square(x).wrapping_add(square(y)).wrapping_add(square(z)).isqrt().min(32767) as i32
+    isqrt32(square(x).wrapping_add(square(y)).wrapping_add(square(z))).min(32767) as i32
 }
 
 /// Per level l the signed sum of the pair of blocks under way, and Σ|pairs|: with 2ˡ⁺¹ ≤ 16 steps of
@@ -417,8 +420,8 @@ pub fn finish(spec: &Spec, state: &mut [u32], mut emit: impl FnMut(usize, i32)) 
             put(mean);
         }
         if has(Stats::DEVIATION) {
-            // 256·variance: its root is in sixteenths.
-            put(log((channel.spread(n.into()) * 256 / u64::from(n * n)).isqrt() as u32));
+            // √(256·n²·variance) / n is the deviation in sixteenths; the inner floor changes nothing.
+            put(log(isqrt(channel.spread(n.into()) * 256) / n));
         }
         if has(Stats::RANGE) {
             put(channel.least * 16);
@@ -464,18 +467,23 @@ pub fn finish(spec: &Spec, state: &mut [u32], mut emit: impl FnMut(usize, i32)) 
 
 /// `16·sum / count`, rounded down.
 fn average(sum: u32, count: u32) -> u32 {
-    (u64::from(sum) * 16 / u64::from(count.max(1))) as u32
+    let count = count.max(1);
+    (sum / count) * 16 + (sum % count) * 16 / count
 }
 
 /// `1024·(n·Σxy − Σx·Σy) / √(n²σ_x² · n²σ_y²)`, rounded towards zero; 0 where a channel stands still.
 fn correlation(n: i64, products: i64, (sum_a, spread_a): (i64, u64), (sum_b, spread_b): (i64, u64)) -> i32 {
-    // Below 2⁵⁶ and 2⁵⁴.
+    // Both below 2⁵⁴, and by Cauchy-Schwarz the first hardly above the second.
     let covariance = n * products - sum_a * sum_b;
-    let scale = (spread_a.isqrt() * spread_b.isqrt()) as i64;
-    // Both shrink together until 1024 times the first fits.
-    let shift = (64 - covariance.unsigned_abs().leading_zeros()).saturating_sub(50);
-    let (covariance, scale) = (covariance / (1 << shift), scale >> shift);
-    if scale == 0 { 0 } else { (covariance * 1024 / scale).clamp(-1024, 1024) as i32 }
+    let scale = u64::from(isqrt(spread_a)) * u64::from(isqrt(spread_b));
+    // Both shrink together until 1024 times the first fits 32 bits.
+    let shift = (64 - (covariance.unsigned_abs() | scale).leading_zeros()).saturating_sub(21);
+    let (size, scale) = ((covariance.unsigned_abs() >> shift) as u32, (scale >> shift) as u32);
+    if scale == 0 {
+        return 0;
+    }
+    let r = (size * 1024 / scale).min(1024) as i32;
+    if covariance < 0 { -r } else { r }
 }
 
 /// `1024·log2(v + 128)`, linear between powers of two; `v` in sixteenths of a count.

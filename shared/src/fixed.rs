@@ -47,12 +47,55 @@ pub fn requant_i16(acc: i32, multiplier: i32) -> i16 {
     requant(acc, multiplier).clamp(-32767, 32767) as i16
 }
 
+/// Floor of the square root, digit by digit: 32 turns, no division.
+///
+/// `u64::isqrt` gives the same, but brings 1.4 KB of code to a core without a 64-bit divider.
+pub fn isqrt(n: u64) -> u32 {
+    let (mut rest, mut root, mut bit) = (n, 0u64, 1u64 << 62);
+    while bit != 0 {
+        if rest >= root + bit {
+            rest -= root + bit;
+            root = (root >> 1) + bit;
+        } else {
+            root >>= 1;
+        }
+        bit >>= 2;
+    }
+    root as u32
+}
+
+/// [`isqrt`] of 32 bits: 16 turns in registers.
+pub fn isqrt32(n: u32) -> u32 {
+    let (mut rest, mut root, mut bit) = (n, 0u32, 1u32 << 30);
+    while bit != 0 {
+        if rest >= root + bit {
+            rest -= root + bit;
+            root = (root >> 1) + bit;
+        } else {
+            root >>= 1;
+        }
+        bit >>= 2;
+    }
+    root
+}
+
+/// CRC-32 (ISO-HDLC), the one checksum of artifacts, frames and golden outputs. Bit by bit: its
+/// 40 instructions a byte are little beside a serial line, and a table would be 1 KB of flash.
+pub(crate) static CRC: crc::Crc<u32, crc::NoTable> = crc::Crc::<u32, crc::NoTable>::new(&crc::CRC_32_ISO_HDLC);
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn roots_are_floors(n: u64, small: u32) {
+            prop_assert_eq!(u64::from(isqrt(n)), n.isqrt());
+            prop_assert_eq!(isqrt(small.into()), small.isqrt());
+            prop_assert_eq!(isqrt32(small), small.isqrt());
+        }
+
         #[test]
         fn rounds_half_up_like_exact_arithmetic(acc in -(1i32 << 23) + 1..1 << 23, m: i32) {
             let exact = (i128::from(acc) * 256 * i128::from(m) + (1 << 31)).div_euclid(1 << 32);
@@ -68,6 +111,10 @@ mod tests {
 
     #[test]
     fn known_answers() {
+        for n in [0, 1, 3, 4, u64::MAX, u64::MAX - 1, (1 << 32) - 1] {
+            assert_eq!(u64::from(isqrt(n)), n.isqrt());
+        }
+        assert_eq!(isqrt32(u32::MAX), 65535);
         // multiplier 2²³ is one half: 1/2 rounds up to 1, −1/2 rounds up to 0.
         assert_eq!(requant(1, 1 << 23), 1);
         assert_eq!(requant(-1, 1 << 23), 0);

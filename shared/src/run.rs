@@ -217,7 +217,7 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
 
 /// CRC-32 (ISO-HDLC) of an operator's output.
 pub fn checksum(bytes: &[u8]) -> u32 {
-    crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC).checksum(bytes)
+    crate::fixed::CRC.checksum(bytes)
 }
 
 fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<(), Error> {

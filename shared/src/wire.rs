@@ -5,7 +5,10 @@
 //! numbers its requests and repeats one that is not answered; repeating any request is harmless.
 //! docs/wire.md describes each message.
 
+use postcard::ser_flavors::{Cobs, Flavor, Slice};
 use serde::{Deserialize, Serialize};
+
+use crate::fixed::CRC;
 
 /// Bumped by any change of the messages.
 pub const WIRE_VERSION: u8 = 1;
@@ -111,12 +114,33 @@ pub enum Error {
 
 /// Makes the frame of `message`, with its zero, in `buffer`.
 pub fn encode<'b, T: Serialize>(message: &T, buffer: &'b mut [u8]) -> Result<&'b [u8], Error> {
-    use postcard::ser_flavors::{Cobs, Slice, crc::CrcModifier};
-    let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
     let cobs = Cobs::try_new(Slice::new(buffer)).map_err(|_| Error::TooLong)?;
-    match postcard::serialize_with_flavor(message, CrcModifier::new(cobs, crc.digest())) {
+    match postcard::serialize_with_flavor(message, WithCrc { cobs, digest: CRC.digest() }) {
         Ok(frame) => Ok(frame),
         Err(_) => Err(Error::TooLong),
+    }
+}
+
+/// Passes bytes on to COBS, and their CRC-32 after the last.
+struct WithCrc<'b> {
+    cobs: Cobs<Slice<'b>>,
+    digest: crc::Digest<'static, u32, crc::NoTable>,
+}
+
+impl<'b> Flavor for WithCrc<'b> {
+    type Output = &'b mut [u8];
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.digest.update(&[byte]);
+        self.cobs.try_push(byte)
+    }
+
+    fn finalize(self) -> postcard::Result<Self::Output> {
+        let WithCrc { mut cobs, digest } = self;
+        for byte in digest.finalize().to_le_bytes() {
+            cobs.try_push(byte)?;
+        }
+        cobs.finalize()
     }
 }
 

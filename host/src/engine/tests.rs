@@ -34,8 +34,8 @@ fn run(plan: &Plan, stop_at: usize) -> Result<(Outcome, Vec<u32>)> {
             let mut rng = Rng::new(5, "batch", step as u64);
             let x: Vec<f32> = (0..70 * 20).map(|_| rng.normal()).collect();
             let y = Arc::new((0..70).map(|_| rng.below(9) as u16).collect());
-            let (s, q, g) = net.forward(&Tensor::from_vec(x, (70, 20), &Device::Cpu)?, 2, 4.0, false)?;
-            Ok((loss.of(&s, y)? + (load_balance(&q, &g)? * 0.05)?)?)
+            let out = net.forward(&Tensor::from_vec(x, (70, 20), &Device::Cpu)?, 2, 4.0, false)?;
+            Ok((loss.of(&out.s, y)? + (load_balance(&out.q, &out.g, 2)? * 0.05)?)?)
         },
         |p| if p.step >= stop_at { Control::Stop } else { Control::Continue },
     )?;

@@ -23,6 +23,19 @@ pub struct Composite {
     pub gate: Dense,
 }
 
+/// What a composite computes for a batch.
+#[derive(Clone, Debug)]
+pub struct Composed {
+    /// `(batch, n_out)`
+    pub s: Tensor,
+    /// `(batch, K)` logits
+    pub q: Tensor,
+    /// `(batch, K)` weights, summing to 1
+    pub g: Tensor,
+    /// `(batch, K·r)`: `g_k z_k` side by side
+    pub weighted: Tensor,
+}
+
 impl Composite {
     /// `bases` maps of rank `rank`: V normal `.1/√n_in`, U normal `1/√r`, G normal `.3/√n_in`.
     pub fn new(parameters: &mut Parameters, n_in: usize, bases: usize, rank: usize, n_out: usize) -> Result<Self> {
@@ -49,9 +62,8 @@ impl Composite {
         Ok(Composite { v, u, u_bias, gate: Dense::new(parameters, "gate", n_in, bases, 0.3)? })
     }
 
-    /// `(s (batch, n_out), q (batch, K), g (batch, K))`, with `keep` bases a sample and the given
-    /// temperature.
-    pub fn forward(&self, x: &Tensor, keep: usize, temperature: f64, input_gradient: bool) -> Result<(Tensor, Tensor, Tensor)> {
+    /// With `keep` bases a sample and the given temperature.
+    pub fn forward(&self, x: &Tensor, keep: usize, temperature: f64, input_gradient: bool) -> Result<Composed> {
         let q = self.gate.forward(x, input_gradient)?;
         let g = gate(&q, keep, temperature)?;
         let weighted = match &self.v {
@@ -63,7 +75,7 @@ impl Composite {
         };
         let zero = Tensor::zeros(self.u.dim(1)?, x.dtype(), x.device())?;
         let s = (affine(&weighted, &self.u, &zero, true)? + affine(&g, &self.u_bias, &zero, true)?)?;
-        Ok((s, q, g))
+        Ok(Composed { s, q, g, weighted })
     }
 }
 
@@ -78,12 +90,13 @@ pub fn weigh(g: &Tensor, z: &Tensor) -> Result<Tensor> {
     Ok(g.apply_op2(z, Weigh)?)
 }
 
-/// `K·Σ_k p̄_k f_k`: `p̄` the batch's mean of `softmax(q)`, `f (K)` how much each base was used, which
-/// counts as a constant. At least 1 where use follows p̄; 1 if all bases are used alike.
-/// Shazeer et al. 2017 and Fedus et al. 2021 (eq. 4) balance experts this way.
-pub fn load_balance(q: &Tensor, g: &Tensor) -> Result<Tensor> {
+/// `K·Σ_k p̄_k f_k`: `p̄` the batch's mean of `softmax(q)`, `f_k` each base's share of use, which counts
+/// as a constant: the mean of `g_k` where all bases run, else how often it was kept over `keep`.
+/// 1 if all bases are used alike, up to K otherwise. Fedus et al. 2021, eq. 4.
+pub fn load_balance(q: &Tensor, g: &Tensor, keep: usize) -> Result<Tensor> {
     let bases = q.dim(1)?;
-    let used = g.detach().mean(0)?;
+    let used = g.detach();
+    let used = if keep < bases { (used.gt(0.0)?.to_dtype(q.dtype())?.mean(0)? / keep as f64)? } else { used.mean(0)? };
     let p = gate(q, bases, 1.0)?.mean(0)?;
     Ok(((p * used)?.sum_all()? * bases as f64)?)
 }
@@ -238,10 +251,10 @@ mod tests {
             let v = Some(Dense { w: t[1].clone(), b: t[2].clone() });
             let gate = Dense { w: t[5].clone(), b: t[6].clone() };
             let net = Composite { v, u: t[3].clone(), u_bias: t[4].clone(), gate };
-            let (s, q, _) = net.forward(&t[0], 2, 1.3, true)?;
+            let Composed { s, q, .. } = net.forward(&t[0], 2, 1.3, true)?;
             // Use counts as a constant, which finite differences cannot know: check it apart.
             let constant = Tensor::new(&[[0.2, 0.5, 0.3]], t[0].device())?;
-            Ok((s.sqr()?.sum_all()? + load_balance(&q, &constant)?)?)
+            Ok((s.sqr()?.sum_all()? + load_balance(&q, &constant, 3)?)?)
         });
     }
 

@@ -17,7 +17,7 @@ mod real;
 mod unit_rms;
 
 pub use affine::{Dense, affine};
-pub use gate::{Composite, gate, load_balance, weigh};
+pub use gate::{Composed, Composite, gate, load_balance, weigh};
 pub use loss::{CosineLoss, RankingLoss};
 pub use ole::Ole;
 pub use parameters::Parameters;

@@ -13,6 +13,7 @@
 //! | 40 | 24 | reserved, 0 |
 
 use super::Error;
+use crate::fixed::CRC;
 
 /// The first four bytes.
 pub const MAGIC: [u8; 4] = *b"SMDG";
@@ -22,8 +23,6 @@ pub const FORMAT_VERSION: u16 = 1;
 pub const HEADER_BYTES: usize = 64;
 /// Alignment of the artifact in memory and of its weight section in the artifact.
 pub const ALIGNMENT: usize = 16;
-
-const CRC: crc::Crc<u32, crc::Table<1>> = crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC);
 
 /// Where the sections lie. Offsets and lengths in bytes from the artifact's start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

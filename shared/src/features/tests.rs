@@ -62,7 +62,7 @@ fn naive(spec: &Spec, window: &[i16]) -> Vec<i32> {
                 let (x, y) = (&channels[3 * s + a], &channels[3 * s + b]);
                 let xy: i128 = x.iter().zip(y).map(|(x, y)| i128::from(x * y)).sum();
                 let cov = i128::from(n) * xy - i128::from(x.iter().sum::<i64>()) * i128::from(y.iter().sum::<i64>());
-                let scale = ((variance(x) as f64).sqrt().floor() * (variance(y) as f64).sqrt().floor()) as i128;
+                let scale = i128::from((variance(x) as u64).isqrt()) * i128::from((variance(y) as u64).isqrt());
                 out.push(if scale == 0 { 0 } else { (cov * 1024 / scale).clamp(-1024, 1024) as i32 });
             }
         }

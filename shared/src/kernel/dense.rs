@@ -5,7 +5,7 @@ use crate::fixed::{Row, requant};
 
 /// Dense layer. `weights` `(n_out, n_in)`, `rows` `(n_out)`.
 pub fn dense<K: Kernel>(x: &[i8], weights: &[i8], rows: &[Row], mut y: Out<'_>) {
-    K::accumulate(x, weights, |i, sum| {
+    K::accumulate(x, weights, &mut |i, sum| {
         if let Some(row) = rows.get(i) {
             y.put(i, requant(sum.wrapping_add(row.bias), row.multiplier));
         }

@@ -6,24 +6,24 @@
 use super::Kernel;
 use crate::fixed::{Row, requant};
 
-/// `round(2¹⁶·exp(−d/32))` for d = 0..=255; beyond, 0.
-const EXP: [u32; 256] = {
+/// `round(2¹⁵·exp(−d/32))` for d = 0..=255; beyond, 0.
+static EXP: [u16; 256] = {
     // 2³²·exp(−1/32), rounded; each further entry is the one before times this.
     const STEP: u64 = 4_162_825_044;
     let mut table = [0; 256];
     let mut value: u64 = 1 << 32;
     let mut d = 0;
     while d < 256 {
-        table[d] = ((value + (1 << 15)) >> 16) as u32;
+        table[d] = ((value + (1 << 16)) >> 17) as u16;
         value = (value * STEP + (1 << 31)) >> 32;
         d += 1;
     }
     table
 };
 
-/// `2¹⁶·exp(−d/32)` for a difference `d ≥ 0` of two logits in 1/32 nat.
+/// `2¹⁵·exp(−d/32)` for a difference `d ≥ 0` of two logits in 1/32 nat.
 pub fn exp_neg(d: i32) -> u32 {
-    usize::try_from(d).ok().and_then(|d| EXP.get(d)).copied().unwrap_or(0)
+    usize::try_from(d).ok().and_then(|d| EXP.get(d)).map_or(0, |&e| e.into())
 }
 
 /// Writes `y.len() / 2` pairs (index, weight), largest logit first; equal logits by lower index.
@@ -36,7 +36,7 @@ pub fn gate<K: Kernel>(x: &[i8], weights: &[i8], rows: &[Row], y: &mut [i8]) {
     let mut kept = [(i32::MIN, 0u8); MAX_KEPT];
     let m = (y.len() / 2).min(MAX_KEPT);
     let Some(kept) = kept.get_mut(..m) else { return };
-    K::accumulate(x, weights, |k, sum| {
+    K::accumulate(x, weights, &mut |k, sum| {
         let Some(row) = rows.get(k) else { return };
         let mut entering = (requant(sum.wrapping_add(row.bias), row.multiplier), k as u8);
         let mut moving = false;
@@ -49,7 +49,7 @@ pub fn gate<K: Kernel>(x: &[i8], weights: &[i8], rows: &[Row], y: &mut [i8]) {
     });
     let top = kept.first().map_or(0, |slot| slot.0);
     let weight = |q: i32| exp_neg(top.saturating_sub(q));
-    // At most 16·2¹⁶, at least 2¹⁶: the first weighs 2¹⁶.
+    // At most 16·2¹⁵, at least 2¹⁵: the first weighs 2¹⁵.
     let total = kept.iter().map(|slot| weight(slot.0)).fold(0u32, u32::wrapping_add).max(1);
     let mut left = 128i32;
     for (pair, slot) in y.chunks_exact_mut(2).zip(kept.iter()).skip(1) {

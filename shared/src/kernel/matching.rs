@@ -10,7 +10,7 @@ use crate::fixed::{Row, requant};
 /// `weights` `(classes, n)`, `rows` `(classes)`, `handicaps` `(classes)` or empty.
 pub fn matching<K: Kernel>(x: &[i8], weights: &[i8], rows: &[Row], handicaps: &[i32], y: &mut [i32]) {
     let length = if handicaps.is_empty() { 0 } else { norm(x) as i32 };
-    K::accumulate(x, weights, |c, sum| {
+    K::accumulate(x, weights, &mut |c, sum| {
         if let (Some(y), Some(row)) = (y.get_mut(c), rows.get(c)) {
             let handicap = handicaps.get(c).map_or(0, |&h| requant(length, h));
             *y = requant(sum.wrapping_add(row.bias), row.multiplier).saturating_sub(handicap);

@@ -53,7 +53,7 @@ pub fn mix<K: Kernel>(
         };
         let u = part(bases.u, index, n_out.wrapping_mul(inner.len()));
         let u_bias = part(bases.u_bias, index, n_out);
-        K::accumulate(inner, u, |i, sum| {
+        K::accumulate(inner, u, &mut |i, sum| {
             if let (Some(acc), Some(&bias)) = (acc.get_mut(i), u_bias.get(i)) {
                 *acc = acc.wrapping_add(g.wrapping_mul(sum.wrapping_add(bias)));
             }

@@ -25,8 +25,9 @@ pub use unit_rms::{norm, unit_rms};
 /// How sums of products are formed. Every kernel gives the bits of [`Naive`].
 pub trait Kernel {
     /// Calls `each(i, Σ_j weights[i·n + j]·x[j])` for each row i of `weights` `(rows, n)`, in order;
-    /// `n = x.len()`. No rows where `x` is empty.
-    fn accumulate(x: &[i8], weights: &[i8], each: impl FnMut(usize, i32));
+    /// `n = x.len()`. No rows where `x` is empty. `each` is called once a row, so that a call through a
+    /// pointer costs little and the loops exist once.
+    fn accumulate(x: &[i8], weights: &[i8], each: &mut dyn FnMut(usize, i32));
 }
 
 /// Where an operator with a choice of widths writes.

@@ -8,7 +8,7 @@ use super::Kernel;
 pub struct Naive;
 
 impl Kernel for Naive {
-    fn accumulate(x: &[i8], weights: &[i8], mut each: impl FnMut(usize, i32)) {
+    fn accumulate(x: &[i8], weights: &[i8], each: &mut dyn FnMut(usize, i32)) {
         if x.is_empty() {
             return;
         }

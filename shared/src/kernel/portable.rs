@@ -8,8 +8,7 @@ use super::Kernel;
 pub struct Portable;
 
 impl Kernel for Portable {
-    #[inline]
-    fn accumulate(x: &[i8], weights: &[i8], mut each: impl FnMut(usize, i32)) {
+    fn accumulate(x: &[i8], weights: &[i8], each: &mut dyn FnMut(usize, i32)) {
         let n = x.len();
         if n == 0 {
             return;

@@ -35,8 +35,8 @@ proptest! {
     #[test]
     fn portable_equals_the_oracle((x, w, _) in layer()) {
         let (mut a, mut b) = (Vec::new(), Vec::new());
-        Naive::accumulate(&x, &w, |i, sum| a.push((i, sum)));
-        Portable::accumulate(&x, &w, |i, sum| b.push((i, sum)));
+        Naive::accumulate(&x, &w, &mut |i, sum| a.push((i, sum)));
+        Portable::accumulate(&x, &w, &mut |i, sum| b.push((i, sum)));
         prop_assert_eq!(a, b);
     }
 
@@ -156,7 +156,7 @@ proptest! {
 #[test]
 fn exp_table_is_exp() {
     for d in 0..=255 {
-        let exact = 65536.0 * (-f64::from(d) / 32.0).exp();
+        let exact = 32768.0 * (-f64::from(d) / 32.0).exp();
         assert!((f64::from(exp_neg(d)) - exact).abs() <= 0.51, "{d}: {} {exact}", exp_neg(d));
     }
     assert_eq!(exp_neg(256), 0);

@@ -2,6 +2,8 @@
 //!
 //! With `gain = round(2¹²·√n / y_scale)`: `isqrt(256·Σx²) = 16·√Σx²`, so `R = 2¹⁶·√n / (y_scale·√Σx²)`.
 
+use crate::fixed::isqrt;
+
 /// `isqrt(256·Σx²)`: sixteen times the Euclidean norm. Below 2²³ for up to 2¹⁶ elements.
 pub fn norm(x: &[i8]) -> u32 {
     let mut sum = 0u64;
@@ -13,7 +15,7 @@ pub fn norm(x: &[i8]) -> u32 {
         }
         sum = sum.wrapping_add(u64::from(part));
     }
-    (sum << 8).isqrt() as u32
+    isqrt(sum << 8)
 }
 
 /// Scales `x` to unit root mean square. An all-zero `x` stays zero.

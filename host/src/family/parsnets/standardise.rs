@@ -69,8 +69,8 @@ impl Standardise {
         let mut x = Vec::with_capacity(features.len());
         for sample in features.chunks_exact(rows.len()) {
             let start = x.len();
-            // Beyond ±2²² the sum saturates, as on the chip: its product would not fit.
-            let sum = |f: f32, r: &Row| (f as i32).saturating_add(r.bias).clamp(-(1 << 23) + 1, (1 << 23) - 1);
+            // As on the chip: features and means below 2²² leave the sum below 2²³.
+            let sum = |f: f32, r: &Row| (f as i32).wrapping_add(r.bias);
             x.extend(sample.iter().zip(&rows).map(|(f, r)| f32::from(requant_i8(sum(*f, r), r.multiplier, -127)) * step));
             if self.unit_rms {
                 let x = &mut x[start..];

@@ -115,7 +115,7 @@ fn principal(rows: &Matrix, seen: &[bool], components: usize) -> Result<Matrix> 
     let svd = fitted.thin_svd().map_err(|e| anyhow::anyhow!("the attributes have no singular value decomposition: {e:?}"))?;
     let v = svd.V();
     let components = components.min(v.ncols());
-    let mut directions = Matrix::new(components, rows.cols, Vec::new().into_iter().chain((0..components * rows.cols).map(|_| 0.0)).collect());
+    let mut directions = Matrix::new(components, rows.cols, vec![0.0; components * rows.cols]);
     for k in 0..components {
         let column: Vec<f64> = (0..rows.cols).map(|j| v[(j, k)]).collect();
         let largest = column.iter().fold(0.0f64, |m, x| if x.abs() > m.abs() { *x } else { m });
