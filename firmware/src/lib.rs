@@ -15,7 +15,7 @@ pub use memory::Memory;
 pub use server::Server;
 
 /// Serves the model in `slot` for as long as the board has power.
-pub fn serve<B: Board, const WORDS: usize>(board: &mut B, slot: &[u8], memory: &mut Memory<WORDS>) -> ! {
+pub fn serve<const WORDS: usize>(board: &mut dyn Board, slot: &[u8], memory: &mut Memory<WORDS>) -> ! {
     let mut server = Server::new(slot, memory);
     let mut bytes = [0; 32];
     loop {

@@ -48,7 +48,7 @@ impl<'m, 'a> Server<'m, 'a> {
     }
 
     /// Takes one received byte; where it ends a frame, the answer goes out over `board`.
-    pub fn feed<B: Board>(&mut self, byte: u8, board: &mut B) {
+    pub fn feed(&mut self, byte: u8, board: &mut dyn Board) {
         let request = match self.reader.push(byte) {
             Ok(None) => return,
             Ok(Some(frame)) => wire::decode(frame),
@@ -110,7 +110,7 @@ impl<'m, 'a> Model<'m, 'a> {
     }
 
     /// Takes a part of an input; runs the model up to operator `last` once all steps are there.
-    fn samples<B: Board>(&mut self, at: u16, last: Option<u8>, data: &[u8], board: &mut B) -> Result<Reply<'_>, Fault> {
+    fn samples(&mut self, at: u16, last: Option<u8>, data: &[u8], board: &mut dyn Board) -> Result<Reply<'_>, Fault> {
         let end = self.runner.artifact().manifest().op_count.saturating_sub(1);
         let op = last.unwrap_or(end);
         if op > end {
@@ -143,7 +143,7 @@ impl<'m, 'a> Model<'m, 'a> {
         }
     }
 
-    fn take<B: Board>(&mut self, data: &[u8], board: &mut B) -> Result<(), Fault> {
+    fn take(&mut self, data: &[u8], board: &mut dyn Board) -> Result<(), Fault> {
         let mut values = [0i16; MAX_CHANNELS];
         let step = values.get_mut(..self.runner.channels()).ok_or(Fault::BadSamples)?;
         let mut samples = SampleDecoder::new(data);

@@ -1,5 +1,6 @@
 //! Smidgen's workstation side: train, look, compress, export, verify.
 
+pub mod cli;
 pub mod compress;
 pub mod data;
 pub mod device;

@@ -54,6 +54,8 @@ pub fn board() {
     let out = Path::new(&out);
     fs::write(out.join("memory.x"), memory_x(&board)).expect("OUT_DIR can be written");
     fs::write(out.join("board.rs"), constants(&board)).expect("OUT_DIR can be written");
+    // cortex-m-rt includes it; the boards' vectors need no names from it.
+    fs::write(out.join("device.x"), "").expect("OUT_DIR can be written");
     println!("cargo:rustc-link-search={}", out.display());
     if board.target.starts_with("riscv") {
         println!("cargo:rustc-link-arg-bins=-Tmemory.x");

@@ -2,19 +2,16 @@
 #![no_std]
 #![no_main]
 
-use smidgen_board_support::{Interrupts, Serial, Stm32, start};
+use smidgen_board_support::{Serial, Stm32, start};
 
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
 
 // SAFETY: USART1 and RCC of the STM32F405 (RM0090, table 1), driven here alone.
 static SERIAL: Serial<Stm32> = Serial::new(unsafe { Stm32::at(0x4001_1000, 0x4002_3800) }, &RING);
 
-#[cortex_m_rt::exception]
-unsafe fn DefaultHandler(_line: i16) {
-    SERIAL.on_interrupt();
-}
+smidgen_board_support::vectors!(SERIAL, 37);
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    start(&LAYOUT, &MEMORY, &SERIAL, &Interrupts(&[37]))
+    start(&LAYOUT, &MEMORY, &SERIAL, &LINES)
 }

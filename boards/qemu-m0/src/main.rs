@@ -2,19 +2,16 @@
 #![no_std]
 #![no_main]
 
-use smidgen_board_support::{Interrupts, Nrf51, Serial, start};
+use smidgen_board_support::{Nrf51, Serial, start};
 
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
 
 // SAFETY: UART0 of the nRF51822 (Reference Manual, table 8), driven here alone.
 static SERIAL: Serial<Nrf51> = Serial::new(unsafe { Nrf51::at(0x4000_2000) }, &RING);
 
-#[cortex_m_rt::exception]
-unsafe fn DefaultHandler(_line: i16) {
-    SERIAL.on_interrupt();
-}
+smidgen_board_support::vectors!(SERIAL, 2);
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    start(&LAYOUT, &MEMORY, &SERIAL, &Interrupts(&[2]))
+    start(&LAYOUT, &MEMORY, &SERIAL, &LINES)
 }

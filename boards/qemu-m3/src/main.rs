@@ -2,19 +2,16 @@
 #![no_std]
 #![no_main]
 
-use smidgen_board_support::{Interrupts, Pl011, Serial, start};
+use smidgen_board_support::{Pl011, Serial, start};
 
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
 
 // SAFETY: UART0 and system control of the LM3S6965 (data sheet, table 2-8), driven here alone.
 static SERIAL: Serial<Pl011> = Serial::new(unsafe { Pl011::at(0x4000_c000, 0x400f_e000) }, &RING);
 
-#[cortex_m_rt::exception]
-unsafe fn DefaultHandler(_line: i16) {
-    SERIAL.on_interrupt();
-}
+smidgen_board_support::vectors!(SERIAL, 5);
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    start(&LAYOUT, &MEMORY, &SERIAL, &Interrupts(&[5]))
+    start(&LAYOUT, &MEMORY, &SERIAL, &LINES)
 }

@@ -220,7 +220,6 @@ impl std::error::Error for DoesNotHold {}
 
 /// Runs the command line and gives the exit code.
 pub fn main() -> ExitCode {
-    crate::engine::single_threaded();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => error.exit(),

@@ -6,6 +6,32 @@ use cortex_m::{asm, interrupt};
 /// Lines of the NVIC.
 pub struct Interrupts(pub &'static [u8]);
 
+/// The board's interrupt vectors: `vectors!(SERIAL, 32, 33)` has these lines, and any below them, call
+/// `SERIAL.on_interrupt()`, and defines `LINES` with them. The table is no longer than the highest line needs:
+/// cortex-m-rt's own takes a kilobyte.
+#[macro_export]
+macro_rules! vectors {
+    ($serial:ident, $($line:literal),+) => {
+        static LINES: $crate::Interrupts = $crate::Interrupts(&[$($line),+]);
+
+        const VECTORS: usize = {
+            let mut count = 0;
+            $(if $line + 1 > count { count = $line + 1; })+
+            count
+        };
+
+        extern "C" fn on_interrupt() {
+            $serial.on_interrupt();
+        }
+
+        // SAFETY: this section and name are how cortex-m-rt (feature "device") asks for the table at 0x40 of flash;
+        // all its entries are handlers.
+        #[unsafe(link_section = ".vector_table.interrupts")]
+        #[unsafe(no_mangle)]
+        static __INTERRUPTS: [extern "C" fn(); VECTORS] = [on_interrupt; VECTORS];
+    };
+}
+
 impl Interrupts {
     /// Unmasks the lines.
     pub(crate) fn enable(&self) {

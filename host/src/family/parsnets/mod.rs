@@ -16,24 +16,31 @@
 //! ```
 
 mod baselines;
+mod experiment;
 mod export;
 mod geometry;
 mod metrics;
 mod model;
+pub mod plan;
 mod settings;
 mod standardise;
 mod targets;
 mod train;
+
+/// The family's name on the command line.
+pub const NAME: &str = "parsnets";
 
 #[cfg(test)]
 mod tests;
 
 pub use crate::engine::{Control, Progress};
 pub use baselines::{Eszsl, ridge};
+pub use experiment::{Experiment, Fitted, Metrics, test_rows};
 pub use export::to_graph;
 pub use geometry::{Geometry, use_of_bases};
 pub use metrics::{Generalised, Summary, accuracy, best_handicap, classify, per_class};
 pub use model::{Model, Weight};
+pub use plan::{Plan, plan};
 pub use settings::{Kind, Settings};
 pub use standardise::Standardise;
 pub use targets::{ClassTable, Targets};
