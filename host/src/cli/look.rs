@@ -8,7 +8,7 @@ use serde_json::json;
 use super::inspect::operators;
 use super::output::{Output, thousands};
 use super::{Data, LookArgs, export};
-use crate::data::{Dataset, Task};
+use crate::data::Dataset;
 use crate::family::parsnets::{Geometry, test_rows, use_of_bases};
 use crate::graph::{Graph, Op};
 use crate::infer::{self, Host};
@@ -25,14 +25,16 @@ pub fn run(args: &LookArgs, data: &Data, output: Output) -> Result<()> {
     Ok(())
 }
 
+/// Samples of all classes, seen and unseen, whose geometry is drawn.
+const GEOMETRY_SAMPLES: usize = 1000;
+
 /// Writes the report of a run.
 pub fn write(run: &Run, graph: &Graph, dataset: &Dataset, path: &Path) -> Result<()> {
-    let (task, split) = held_out(dataset, &run.held_out)?;
+    let (_, split) = held_out(dataset, &run.held_out)?;
     let bytes = infer::export(graph, dataset, &split.train, export::provenance(run))?;
     let artifact = bytes.artifact()?;
     let chosen = &run.models[run.chosen];
     let rows = test_rows(&split);
-    let seen_classes: Vec<u16> = rows.iter().map(|&r| dataset.class[r as usize]).collect();
     let mut page = Page::new(format!("{}: {}", run.family, dataset.title))
         .subtitle(format!("{}, held out: {}", chosen.name, run.held_out))
         .provenance("data", format!("{}, {}", dataset.name, dataset.licence))
@@ -53,7 +55,7 @@ pub fn write(run: &Run, graph: &Graph, dataset: &Dataset, path: &Path) -> Result
         page = page.section(Section::new("Training").figure(&plot, "Loss of the exported model, averaged between two points."));
     }
     page = page.section(answers(graph, dataset, &rows, artifact)?);
-    page = page.section(geometry(graph, dataset, task, &rows, &seen_classes)?);
+    page = page.section(geometry(graph, dataset)?);
     let ops = operators(&artifact);
     let part = |f: &dyn Fn(&super::inspect::Operator) -> u32| ops.iter().map(|o| f64::from(f(o))).collect::<Vec<f64>>();
     let bars = ShareBars::new(
@@ -120,7 +122,9 @@ fn answers(graph: &Graph, dataset: &Dataset, rows: &[u32], artifact: smidgen_sha
 }
 
 /// Singular values, angles and use of bases at the semantic vector s.
-fn geometry(graph: &Graph, dataset: &Dataset, task: Task, rows: &[u32], y: &[u16]) -> Result<Section> {
+fn geometry(graph: &Graph, dataset: &Dataset) -> Result<Section> {
+    let rows = &super::verify::spread(&(0..dataset.len() as u32).collect::<Vec<_>>(), GEOMETRY_SAMPLES);
+    let y = &rows.iter().map(|&r| dataset.class[r as usize]).collect::<Vec<_>>()[..];
     let mut section = Section::new("Geometry of the semantic space")
         .text("ParsNets asks for low rank within a class and high rank between classes: class subspaces that are orthogonal.");
     let spec = match &graph.input {
@@ -163,6 +167,5 @@ fn geometry(graph: &Graph, dataset: &Dataset, task: Task, rows: &[u32], y: &[u16
             "How much of a class's gate weight each base network gets.",
         );
     }
-    let _ = task;
     Ok(section)
 }

@@ -194,6 +194,12 @@ struct ReproduceArgs {
     /// Fewer seeds and settings, in under two minutes
     #[arg(long)]
     quick: bool,
+    /// Only this suite
+    #[arg(long, value_name = "SUITE")]
+    only: Option<String>,
+    /// Number of seeds [default: 5, 1 if quick]
+    #[arg(long)]
+    seeds: Option<u64>,
     /// Folder for the tables and plots [default: none are written]
     #[arg(short, long)]
     output: Option<PathBuf>,

@@ -129,7 +129,7 @@ pub fn train(request: &Request, dataset: &Dataset, folder: &Path, output: Output
         dataset: dataset.name.clone(),
         held_out: held_out_name(task, &split),
         seed: request.seed,
-        settings: describe(&first.fitted.model.settings),
+        settings: models[chosen].name.clone(),
         chosen,
         reason,
         models,
@@ -296,11 +296,6 @@ fn show(run: &Run, output: Output) {
     output.line("");
     output.table(&header, &rows);
     output.line(format!("\n{}; figures in %, int8 is the last metric of the artifact\n", run.reason));
-}
-
-/// The settings that matter, in a line.
-fn describe(s: &Settings) -> String {
-    serde_json::to_string(s).unwrap_or_default()
 }
 
 fn threads() -> usize {

@@ -19,7 +19,7 @@ pub fn run(args: &VerifyArgs, data: &Data, output: Output) -> Result<()> {
     let loaded = read_model(&args.model)?;
     let mut ours = loaded.clone();
     if let Some(byte) = args.flip_weight {
-        rewrite_weight(&mut ours, byte, 1)?;
+        rewrite_weight(&mut ours, byte, 64)?;
         output.note(format!("drill: byte {byte} of the host's weights is altered"));
     }
     let artifact = loaded.artifact()?;

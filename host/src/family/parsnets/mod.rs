@@ -22,6 +22,7 @@ mod geometry;
 mod metrics;
 mod model;
 pub mod plan;
+pub mod reproduce;
 mod settings;
 mod standardise;
 mod targets;

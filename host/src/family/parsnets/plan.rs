@@ -9,6 +9,11 @@ use smidgen_shared::features::Stats;
 use super::{Kind, Settings};
 use crate::data::{Dataset, Input, Task};
 
+/// Features for a wrist's accelerometer and gyroscope: all but lags and magnitudes.
+pub const SPAR: Stats = Stats(Stats::MEAN.0 | Stats::DEVIATION.0 | Stats::RANGE.0 | Stats::CHANGE.0 | Stats::TURNS.0 | Stats::BANDS.0 | Stats::CORRELATION.0);
+/// Features for three sensors and many activities: with magnitudes.
+pub const DSADS: Stats = Stats(Stats::RICH.0 & !Stats::LAGS.0);
+
 /// What `train` trains.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -24,18 +29,20 @@ pub struct Plan {
 
 /// The plan for a data set and a task, changed by `KEY=VALUE` settings.
 ///
-/// `features=cheap|rich` chooses the features; `preset=NAME` or any other key asks for one model,
+/// `features=cheap|wrist|motion|rich` chooses the features; `preset=NAME` or any other key asks for one model,
 /// which then stands alone beside the plain map (or replaces it, where the kind is linear).
 pub fn plan(dataset: &Dataset, task: Task, sets: &[String]) -> Result<Plan> {
     let vectors = matches!(dataset.input, Input::Vectors { .. });
-    let mut stats = Stats::RICH;
+    let mut stats = SPAR;
     let mut preset = None;
     let mut changes = Vec::new();
     for set in sets {
         match set.split_once('=') {
             Some(("features", "cheap")) => stats = Stats::CHEAP,
+            Some(("features", "wrist")) => stats = SPAR,
+            Some(("features", "motion")) => stats = DSADS,
             Some(("features", "rich")) => stats = Stats::RICH,
-            Some(("features", other)) => bail!("features={other}: it is cheap (six a channel) or rich"),
+            Some(("features", other)) => bail!("features={other}: it is cheap (six a channel), wrist, motion (wrist and magnitudes) or rich (and lags)"),
             Some(("preset", name)) => preset = Some(name),
             _ => changes.push(set.as_str()),
         }
@@ -77,13 +84,13 @@ pub fn plan(dataset: &Dataset, task: Task, sets: &[String]) -> Result<Plan> {
     let mut opponents = Vec::new();
     if task == Task::ZeroShot {
         opponents.push(("ESZSL".to_string(), Settings::preset("eszsl")?));
-        opponents.push(("bilinear ranking".to_string(), Settings { kind: Kind::Bilinear, rank: 0, weight_decay: 0.01, ..linear.clone() }));
+        opponents.push(("bilinear ranking".to_string(), Settings { kind: Kind::Bilinear, rank: like.rank, weight_decay: 0.01, ..linear.clone() }));
     }
     for widths in if vectors { vec![vec![1024, 1024]] } else { vec![vec![64], vec![256, 256]] } {
         let mlp = mlp(&like, widths, vectors);
         opponents.push((name(&mlp), mlp));
     }
-    Ok(Plan { stats, candidates, opponents, validation_splits: 3 })
+    Ok(Plan { stats, candidates, opponents, validation_splits: 10 })
 }
 
 /// Training conditions of a task: what all models of it share.
