@@ -89,7 +89,7 @@ impl<'m, 'a> Server<'m, 'a> {
             }
         };
         // Every reply fits: its data are cut to MAX_DATA. One that did not would be left out, and asked for again.
-        if let Ok(frame) = wire::encode(&response, self.reply) {
+        if let Ok(frame) = wire::encode_response(&response, self.reply) {
             board.write(frame);
         }
     }

@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use smidgen::data::{self, Dataset, Input, Split, Task as Protocol};
 use smidgen::engine::in_parallel;
 use smidgen::family::parsnets::{
-    Control, Generalised, Settings, Standardise, Summary, Targets, Task, accuracy, best_handicap, classify, per_class, train,
+    Control, Generalised, Settings, Standardise, Summary, Targets, Task, accuracy, best_handicap, classify, per_class,
+    train,
 };
 use smidgen::infer;
 use smidgen_shared::features::{Spec, Stats};
@@ -39,7 +40,8 @@ fn main() -> Result<()> {
     let splits = dataset.splits(protocol, 0)?;
     let trial = Trial { dataset: &dataset, features: &features, width, settings: &settings, protocol };
     for (what, validation) in [("validation", true), ("test", false)] {
-        let parts: Vec<&Split> = splits.iter().flat_map(|s| if validation { s.validation.iter().collect() } else { vec![s] }).collect();
+        let parts: Vec<&Split> =
+            splits.iter().flat_map(|s| if validation { s.validation.iter().collect() } else { vec![s] }).collect();
         let jobs: Vec<(&Split, u64)> = seeds.iter().flat_map(|&seed| parts.iter().map(move |s| (*s, seed))).collect();
         if jobs.is_empty() {
             continue;
@@ -94,7 +96,15 @@ impl Trial<'_> {
         if self.protocol == Protocol::Supervised {
             let (x, y) = self.rows(&x, &split.test_seen);
             let predicted = classify(&model.scores(&x)?, classes, &seen);
-            return Ok([accuracy(&predicted, &y), per_class(&predicted, &y, &seen), 0.0, 0.0, 0.0, 0.0, model.macs() as f64]);
+            return Ok([
+                accuracy(&predicted, &y),
+                per_class(&predicted, &y, &seen),
+                0.0,
+                0.0,
+                0.0,
+                0.0,
+                model.macs() as f64,
+            ]);
         }
         let (test_x, y) = self.rows(&x, &split.test_unseen);
         let predicted = classify(&model.scores(&test_x)?, classes, &unseen);
@@ -104,6 +114,14 @@ impl Trial<'_> {
         let cosines = model.cosines(&both_x)?;
         let (h, _) = best_handicap(&cosines, &both_y, &seen, &unseen);
         let g = Generalised::measure(&cosines, &both_y, &seen, &unseen, h);
-        Ok([accuracy(&predicted, &y), per_class(&predicted, &y, &unseen), g.u, g.s, g.h, f64::from(h), model.macs() as f64])
+        Ok([
+            accuracy(&predicted, &y),
+            per_class(&predicted, &y, &unseen),
+            g.u,
+            g.s,
+            g.h,
+            f64::from(h),
+            model.macs() as f64,
+        ])
     }
 }

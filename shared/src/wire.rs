@@ -5,10 +5,7 @@
 //! numbers its requests and repeats one that is not answered; repeating any request is harmless.
 //! docs/wire.md describes each message.
 
-use postcard::ser_flavors::{Cobs, Flavor, Slice};
 use serde::{Deserialize, Serialize};
-
-use crate::fixed::CRC;
 
 /// Bumped by any change of the messages.
 pub const WIRE_VERSION: u8 = 1;
@@ -112,41 +109,151 @@ pub enum Error {
     Broken,
 }
 
-/// Makes the frame of `message`, with its zero, in `buffer`.
+/// Makes the frame of `message`, with its zero, in `buffer`; a few bytes more than the frame are needed.
 pub fn encode<'b, T: Serialize>(message: &T, buffer: &'b mut [u8]) -> Result<&'b [u8], Error> {
-    let cobs = Cobs::try_new(Slice::new(buffer)).map_err(|_| Error::TooLong)?;
-    match postcard::serialize_with_flavor(message, WithCrc { cobs, digest: CRC.digest() }) {
-        Ok(frame) => Ok(frame),
-        Err(_) => Err(Error::TooLong),
-    }
+    // The body is made so far to the right that the stuffed bytes, written from the left, never reach it unread.
+    let margin = 2 + buffer.len() / 254;
+    let room = buffer.get_mut(margin..).ok_or(Error::TooLong)?;
+    let len = postcard::to_slice(message, room).map_err(|_| Error::TooLong)?.len();
+    finish(buffer, margin, len).ok_or(Error::TooLong)
 }
 
-/// Passes bytes on to COBS, and their CRC-32 after the last.
-struct WithCrc<'b> {
-    cobs: Cobs<Slice<'b>>,
-    digest: crc::Digest<'static, u32, crc::NoTable>,
+/// [`encode`] of a response, by hand: on the device serde's encoder takes more flash, and panics if minimised.
+pub fn encode_response<'b>(response: &Response<'_>, buffer: &'b mut [u8]) -> Result<&'b [u8], Error> {
+    let margin = 2 + buffer.len() / 254;
+    let mut body = Body { buffer: &mut *buffer, len: margin, fits: true };
+    body.response(response);
+    if !body.fits {
+        return Err(Error::TooLong);
+    }
+    let len = body.len - margin;
+    finish(buffer, margin, len).ok_or(Error::TooLong)
 }
 
-impl<'b> Flavor for WithCrc<'b> {
-    type Output = &'b mut [u8];
+/// Appends the CRC-32 to the body at `margin`, and stuffs both to the front.
+fn finish(buffer: &mut [u8], margin: usize, len: usize) -> Option<&[u8]> {
+    let (body, rest) = buffer.get_mut(margin..)?.split_at_mut_checked(len)?;
+    *rest.first_chunk_mut()? = crate::run::checksum(body).to_le_bytes();
+    let len = stuff(buffer, margin, len + 4)?;
+    buffer.get(..len)
+}
 
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.digest.update(&[byte]);
-        self.cobs.try_push(byte)
-    }
+/// Writes postcard: a tag or u8 is a byte, a u16 or u32 a varint (7 bits a byte, lowest first), a string or
+/// slice its length and its bytes.
+struct Body<'b> {
+    buffer: &'b mut [u8],
+    len: usize,
+    fits: bool,
+}
 
-    fn finalize(self) -> postcard::Result<Self::Output> {
-        let WithCrc { mut cobs, digest } = self;
-        for byte in digest.finalize().to_le_bytes() {
-            cobs.try_push(byte)?;
+impl Body<'_> {
+    #[inline(never)]
+    fn byte(&mut self, byte: u8) {
+        match self.buffer.get_mut(self.len) {
+            Some(slot) => {
+                *slot = byte;
+                self.len += 1;
+            }
+            None => self.fits = false,
         }
-        cobs.finalize()
+    }
+
+    #[inline(never)]
+    fn word(&mut self, mut word: u32) {
+        while word > 127 {
+            self.byte(word as u8 | 128);
+            word >>= 7;
+        }
+        self.byte(word as u8);
+    }
+
+    #[inline(never)]
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.word(bytes.len() as u32);
+        for &byte in bytes {
+            self.byte(byte);
+        }
+    }
+
+    fn response(&mut self, response: &Response<'_>) {
+        self.word(response.id.into());
+        match &response.reply {
+            Reply::Hello { wire, board, firmware, slot_bytes, arena_bytes, model } => {
+                self.byte(0);
+                self.byte(*wire);
+                self.bytes(board.as_bytes());
+                self.bytes(firmware.as_bytes());
+                self.word(*slot_bytes);
+                self.word(*arena_bytes);
+                match model {
+                    Ok(hash) => {
+                        self.byte(0);
+                        self.word(*hash);
+                    }
+                    Err(fault) => {
+                        self.byte(1);
+                        self.fault(fault);
+                    }
+                }
+            }
+            Reply::More { next } => {
+                self.byte(1);
+                self.word((*next).into());
+            }
+            Reply::Answer { class, scores } => {
+                self.byte(2);
+                self.word((*class).into());
+                self.bytes(scores);
+            }
+            Reply::Stopped { op, bytes } => {
+                self.byte(3);
+                self.byte(*op);
+                self.word(*bytes);
+            }
+            Reply::Bytes { from, data } => {
+                self.byte(4);
+                self.word((*from).into());
+                self.bytes(data);
+            }
+            Reply::Stats { answers, lost, refused, stack_peak, stack_bytes } => {
+                self.byte(5);
+                for word in [answers, lost, refused, stack_peak, stack_bytes] {
+                    self.word(*word);
+                }
+            }
+            Reply::Fault(fault) => {
+                self.byte(6);
+                self.fault(fault);
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn fault(&mut self, fault: &Fault) {
+        match fault {
+            Fault::BadFrame => self.byte(0),
+            Fault::BadModel(code) => {
+                self.byte(1);
+                self.byte(*code);
+            }
+            Fault::ArenaTooSmall { needs } => {
+                self.byte(2);
+                self.word(*needs);
+            }
+            Fault::SelfTest => self.byte(3),
+            Fault::Expected { step } => {
+                self.byte(4);
+                self.word((*step).into());
+            }
+            Fault::BadSamples => self.byte(5),
+            Fault::NothingThere => self.byte(6),
+        }
     }
 }
 
 /// Reads the message of a frame (its zero may be left out); the frame's bytes are overwritten.
 pub fn decode<'b, T: Deserialize<'b>>(frame: &'b mut [u8]) -> Result<T, Error> {
-    let len = cobs::decode_in_place(frame).map_err(|_| Error::Broken)?;
+    let len = unstuff(frame).ok_or(Error::Broken)?;
     let bytes: &'b [u8] = frame.get(..len).ok_or(Error::Broken)?;
     let (body, crc) = bytes.split_last_chunk::<4>().ok_or(Error::Broken)?;
     if crate::run::checksum(body) != u32::from_le_bytes(*crc) {
@@ -156,6 +263,56 @@ pub fn decode<'b, T: Deserialize<'b>>(frame: &'b mut [u8]) -> Result<T, Error> {
         Ok((message, [])) => Ok(message),
         _ => Err(Error::Broken),
     }
+}
+
+/// COBS (Cheshire and Baker 1999): `buffer[from..from + len]` becomes groups of a code byte c and c − 1 bytes
+/// that are not zero, from `buffer[0]` on, each standing for its bytes and a zero (none after c = 255 and after
+/// the last); a zero ends all. Gives the length with that zero. `None` where it does not fit.
+fn stuff(buffer: &mut [u8], from: usize, len: usize) -> Option<usize> {
+    let (mut code_at, mut code, mut to) = (0, 1u8, 1);
+    for at in from..from.checked_add(len)? {
+        let byte = *buffer.get(at)?;
+        if byte != 0 {
+            *buffer.get_mut(to)? = byte;
+            to += 1;
+            code = code.wrapping_add(1);
+        }
+        if byte == 0 || code == 255 {
+            *buffer.get_mut(code_at)? = code;
+            (code_at, code) = (to, 1);
+            to += 1;
+        }
+    }
+    *buffer.get_mut(code_at)? = code;
+    *buffer.get_mut(to)? = 0;
+    Some(to + 1)
+}
+
+/// Undoes `stuff` in place, up to the first zero or the end. Gives the length; `None` where a group breaks off.
+fn unstuff(frame: &mut [u8]) -> Option<usize> {
+    let (mut from, mut to) = (0, 0);
+    let mut zero = false;
+    while let Some(&code) = frame.get(from) {
+        if code == 0 {
+            break;
+        }
+        if zero {
+            *frame.get_mut(to)? = 0;
+            to += 1;
+        }
+        from += 1;
+        for _ in 1..code {
+            let byte = *frame.get(from)?;
+            if byte == 0 {
+                return None;
+            }
+            *frame.get_mut(to)? = byte;
+            from += 1;
+            to += 1;
+        }
+        zero = code != 255;
+    }
+    Some(to)
 }
 
 /// Collects bytes into frames. Too long a frame is dropped up to its zero.
@@ -317,6 +474,32 @@ mod tests {
                 if let Ok(Some(frame)) = reader.push(byte) && let Ok(Request { id, .. }) = decode(frame) { got.push(id); }
             }
             prop_assert_eq!(got, std::vec![8]);
+        }
+
+        #[test]
+        fn encode_response_is_encode(id in any::<u16>(), words in any::<[u32; 5]>(), halves in any::<[u16; 2]>(), byte in any::<u8>(),
+            data in proptest::collection::vec(any::<u8>(), 0..=MAX_DATA), text in "[a-zé]{0,20}", room in 0usize..MAX_FRAME) {
+            let [a, b, c, d, e] = words;
+            let faults = [Fault::BadFrame, Fault::BadModel(byte), Fault::ArenaTooSmall { needs: a }, Fault::SelfTest,
+                Fault::Expected { step: halves[0] }, Fault::BadSamples, Fault::NothingThere];
+            let hello = |model| Reply::Hello { wire: byte, board: &text, firmware: "0.1.0", slot_bytes: a, arena_bytes: b, model };
+            let mut replies = std::vec![
+                hello(Ok(c)), Reply::More { next: halves[0] }, Reply::Answer { class: halves[0], scores: &data },
+                Reply::Stopped { op: byte, bytes: d }, Reply::Bytes { from: halves[1], data: &data },
+                Reply::Stats { answers: a, lost: b, refused: c, stack_peak: d, stack_bytes: e },
+            ];
+            replies.extend(faults.map(Reply::Fault));
+            replies.extend(faults.map(|fault| hello(Err(fault))));
+            for reply in replies {
+                let response = Response { id, reply };
+                let (mut x, mut y) = ([0; MAX_FRAME], [0; MAX_FRAME]);
+                prop_assert_eq!(encode_response(&response, &mut x).unwrap(), encode(&response, &mut y).unwrap());
+                // In any smaller buffer: whole, or refused.
+                match (encode_response(&response, &mut x[..room]), encode(&response, &mut y[..room])) {
+                    (Ok(a), Ok(b)) => prop_assert_eq!(a, b),
+                    (a, b) => prop_assert_eq!(a.is_err(), b.is_err()),
+                }
+            }
         }
 
         #[test]

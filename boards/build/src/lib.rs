@@ -70,7 +70,7 @@ fn check(b: &BoardToml) {
     let flash_end = end(b.flash.origin, b.flash.length);
     let firmware_end = end(b.flash.origin, b.flash.firmware);
     for (slot, address) in [("a", b.slots.a), ("b", b.slots.b)] {
-        assert!(address % 16 == 0, "board.toml: slots.{slot} = {address:#x} is not a multiple of 16");
+        assert!(address.is_multiple_of(16), "board.toml: slots.{slot} = {address:#x} is not a multiple of 16");
         assert!(
             u64::from(address) >= firmware_end && end(address, b.slots.bytes) <= flash_end,
             "board.toml: slot {slot} ({address:#x}, {} bytes) must lie between the firmware's end {firmware_end:#x} and flash's end {flash_end:#x}",
@@ -81,8 +81,8 @@ fn check(b: &BoardToml) {
         end(b.slots.a, b.slots.bytes) <= u64::from(b.slots.b),
         "board.toml: slot a runs into slot b: lower slots.bytes"
     );
-    assert!(b.ram.stack % 16 == 0, "board.toml: ram.stack must be a multiple of 16");
-    assert!(b.ram.arena % 4 == 0, "board.toml: ram.arena must be a multiple of 4");
+    assert!(b.ram.stack.is_multiple_of(16), "board.toml: ram.stack must be a multiple of 16");
+    assert!(b.ram.arena.is_multiple_of(4), "board.toml: ram.arena must be a multiple of 4");
     assert!(
         u64::from(b.ram.stack) + u64::from(b.ram.arena) < u64::from(b.ram.length),
         "board.toml: ram.stack + ram.arena leave nothing of ram.length = {}",

@@ -6,7 +6,7 @@ use smidgen_board_support::{Serial, Stm32, start};
 
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
 
-// SAFETY: USART1 and RCC of the STM32F405 (RM0090, table 1), driven here alone.
+// SAFETY: USART1 and RCC of the STM32F405 (ST RM0090), driven here alone.
 static SERIAL: Serial<Stm32> = Serial::new(unsafe { Stm32::at(0x4001_1000, 0x4002_3800) }, &RING);
 
 smidgen_board_support::vectors!(SERIAL, 37);

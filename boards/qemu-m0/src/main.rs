@@ -6,7 +6,7 @@ use smidgen_board_support::{Nrf51, Serial, start};
 
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
 
-// SAFETY: UART0 of the nRF51822 (Reference Manual, table 8), driven here alone.
+// SAFETY: UART0 of the nRF51822 (nRF51 Series Reference Manual), driven here alone.
 static SERIAL: Serial<Nrf51> = Serial::new(unsafe { Nrf51::at(0x4000_2000) }, &RING);
 
 smidgen_board_support::vectors!(SERIAL, 2);

@@ -6,7 +6,7 @@ use smidgen_board_support::{Cmsdk, Serial, start};
 
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
 
-// SAFETY: UART0 of AN505, secure alias (Arm DAI 0505, table 3-2), driven here alone.
+// SAFETY: UART0 of AN505, secure alias (Arm DAI 0505), driven here alone.
 static SERIAL: Serial<Cmsdk> = Serial::new(unsafe { Cmsdk::at(0x5020_0000) }, &RING);
 
 smidgen_board_support::vectors!(SERIAL, 32, 33);

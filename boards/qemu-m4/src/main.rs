@@ -6,7 +6,7 @@ use smidgen_board_support::{Cmsdk, Serial, start};
 
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
 
-// SAFETY: UART0 of AN386 (Arm DAI 0386, table 4-2), driven here alone.
+// SAFETY: UART0 of AN386 (Arm DAI 0386), driven here alone.
 static SERIAL: Serial<Cmsdk> = Serial::new(unsafe { Cmsdk::at(0x4000_4000) }, &RING);
 
 smidgen_board_support::vectors!(SERIAL, 0);

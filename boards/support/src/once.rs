@@ -20,6 +20,7 @@ impl<T> Once<T> {
 
     /// The value the first time, `None` after. Not to be called from an interrupt:
     /// an M0 cannot swap atomically, and on the one core of these boards only main calls it.
+    #[expect(clippy::mut_from_ref, reason = "it is given out at most once")]
     pub fn take(&'static self) -> Option<&'static mut T> {
         if self.taken.load(Ordering::Acquire) {
             return None;

@@ -7,6 +7,8 @@ mod board;
 mod count;
 mod firmware;
 mod qemu;
+#[cfg(test)]
+mod tests;
 
 pub use board::{Board, Budget, Flash, Machine, Ram, Slots};
 pub use count::Counts;
@@ -37,8 +39,10 @@ const UP: Duration = Duration::from_secs(20);
 const GREETING: Duration = Duration::from_millis(200);
 /// How long to wait for an answer the first time; each repeat waits twice as long.
 const ANSWER: Duration = Duration::from_secs(1);
-/// How often a request is sent before giving up (31 s in all).
-const ATTEMPTS: u32 = 5;
+/// How long to wait further once the board has refused a frame, perhaps an earlier one.
+const REFUSED: Duration = Duration::from_millis(100);
+/// How long a request is repeated before giving up.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a board says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,34 +130,46 @@ impl<L: Link> Device<L> {
     pub fn ask(&mut self, ask: Ask) -> Result<Reply<'_>> {
         // 1 … 0xFFFE: 0 was the greeting's number, 0xFFFF means "unreadable".
         self.id = if self.id >= NO_ID - 1 { 1 } else { self.id + 1 };
-        let mut buffer = [0; MAX_FRAME];
-        let Ok(request) = wire::encode(&Request { id: self.id, ask }, &mut buffer) else {
+        // The zero in front ends whatever came before.
+        let mut buffer = [0; MAX_FRAME + 1];
+        let Ok(len) = wire::encode(&Request { id: self.id, ask }, &mut buffer[1..]).map(|frame| frame.len()) else {
             bail!("the request is longer than a frame of {MAX_FRAME} bytes; send the input in smaller parts");
         };
-        for attempt in 0..ATTEMPTS {
-            self.frames.link.send(request)?;
-            if self.answered(Instant::now() + ANSWER * (1 << attempt))? {
-                return match wire::decode::<Response>(&mut self.frames.frame) {
-                    Ok(Response { reply: Reply::Fault(fault), .. }) => {
-                        bail!("{} refuses: {}", self.hello.board, explain(fault))
-                    }
-                    Ok(Response { reply, .. }) => Ok(reply),
-                    Err(_) => bail!("{}: an answer changed while it was read", self.hello.board),
-                };
+        let give_up = Instant::now() + PATIENCE;
+        let mut wait = ANSWER;
+        while Instant::now() < give_up {
+            self.frames.link.send(&buffer[..=len])?;
+            if !self.answered(Instant::now() + wait, &mut wait)? {
+                continue;
             }
+            return match wire::decode::<Response>(&mut self.frames.frame) {
+                Ok(Response { reply: Reply::Fault(fault), .. }) => {
+                    bail!("{} refuses: {}", self.hello.board, explain(fault))
+                }
+                Ok(Response { reply, .. }) => Ok(reply),
+                Err(_) => bail!("{}: an answer changed while it was read", self.hello.board),
+            };
         }
-        bail!("{} did not answer {ATTEMPTS} times; it may have stopped: start it again", self.hello.board)
+        bail!("{} has not answered for {} s; it may have stopped: start it again", self.hello.board, PATIENCE.as_secs())
     }
 
-    /// Waits for the answer to the current request, which then is in `frames.frame`. False if it should be asked again.
-    fn answered(&mut self, until: Instant) -> Result<bool> {
+    /// Waits for the answer to the current request, which then is in `frames.frame`. False if it should be asked
+    /// again, and `wait` longer then unless the board refused the frame.
+    fn answered(&mut self, mut until: Instant, wait: &mut Duration) -> Result<bool> {
+        let mut refused = false;
         while self.frames.next(until)? {
             match wire::decode::<Response>(&mut self.frames.frame.clone()) {
                 Ok(response) if response.id == self.id => return Ok(true),
-                Ok(Response { id: NO_ID, reply: Reply::Fault(Fault::BadFrame) }) => return Ok(false),
+                Ok(Response { id: NO_ID, reply: Reply::Fault(Fault::BadFrame) }) => {
+                    refused = true;
+                    until = until.min(Instant::now() + REFUSED);
+                }
                 // An answer to an earlier repeat, or damaged.
                 _ => {}
             }
+        }
+        if !refused {
+            *wait *= 2;
         }
         Ok(false)
     }
@@ -185,7 +201,7 @@ impl<L: Link> Device<L> {
     /// Sends an input in parts; the reply to the last.
     fn feed(&mut self, samples: &[i16], channels: usize, last: Option<u8>) -> Result<Reply<'_>> {
         ensure!(
-            channels > 0 && !samples.is_empty() && samples.len() % channels == 0,
+            channels > 0 && !samples.is_empty() && samples.len().is_multiple_of(channels),
             "an input of {} values does not divide into steps of {channels} channels",
             samples.len()
         );

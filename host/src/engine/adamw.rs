@@ -42,7 +42,8 @@ impl AdamW {
         for ((name, var), [m, v]) in parameters.iter().zip(&mut self.moments) {
             let Some(gradient) = gradients.get(var) else { continue };
             ensure!(var.dtype() == DType::F32, "parameter {name} is {:?}, but training is f32", var.dtype());
-            let gradient: Vec<f32> = gradient.flatten_all()?.to_vec1().with_context(|| format!("gradient of {name}"))?;
+            let gradient: Vec<f32> =
+                gradient.flatten_all()?.to_vec1().with_context(|| format!("gradient of {name}"))?;
             let mut w: Vec<f32> = var.flatten_all()?.to_vec1()?;
             for (((w, g), m), v) in w.iter_mut().zip(&gradient).zip(m.iter_mut()).zip(v.iter_mut()) {
                 *m = BETA_1 * *m + (1.0 - BETA_1) * g;

@@ -43,15 +43,15 @@ impl Checkpoint {
     /// # Errors
     /// With the file's path.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let bytes: Vec<Vec<u8>> = self.tensors.iter().map(|(_, _, v)| v.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
-        let views = self.tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
-            Ok((name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes)?))
-        });
+        let bytes: Vec<Vec<u8>> =
+            self.tensors.iter().map(|(_, _, v)| v.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
+        let views =
+            self.tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
+                Ok((name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes)?))
+            });
         let views = views.collect::<Result<Vec<_>>>()?;
-        let metadata = HashMap::from([
-            ("step".to_owned(), self.step.to_string()),
-            ("identity".to_owned(), self.identity.clone()),
-        ]);
+        let metadata =
+            HashMap::from([("step".to_owned(), self.step.to_string()), ("identity".to_owned(), self.identity.clone())]);
         let file = serialize(views, Some(metadata))?;
         write_whole(path, &file)
     }
@@ -62,8 +62,9 @@ impl Checkpoint {
     /// With the file's path, if it cannot be read or is no checkpoint.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = fs::read(path).with_context(|| format!("cannot read the checkpoint {}", path.display()))?;
-        Self::parse(&bytes)
-            .with_context(|| format!("{} is no checkpoint of a training run; delete it to start afresh", path.display()))
+        Self::parse(&bytes).with_context(|| {
+            format!("{} is no checkpoint of a training run; delete it to start afresh", path.display())
+        })
     }
 
     fn parse(bytes: &[u8]) -> Result<Self> {
@@ -84,7 +85,13 @@ impl Checkpoint {
     ///
     /// # Errors
     /// If the file belongs to another run, or its tensors do not fit; `path` is for the message.
-    pub fn restore(&self, parameters: &Parameters, optimiser: &mut AdamW, identity: &str, path: &Path) -> Result<usize> {
+    pub fn restore(
+        &self,
+        parameters: &Parameters,
+        optimiser: &mut AdamW,
+        identity: &str,
+        path: &Path,
+    ) -> Result<usize> {
         if self.identity != identity {
             bail!(
                 "the checkpoint {} belongs to another run\n  its settings: {}\n  these:        {identity}\nresume with its settings, or delete it",
@@ -95,7 +102,8 @@ impl Checkpoint {
         let find = |prefix: &str, name: &str, shape: &[usize]| {
             let wanted = format!("{prefix}.{name}");
             let found = self.tensors.iter().find(|(n, _, _)| *n == wanted);
-            let (_, got, values) = found.with_context(|| format!("the checkpoint {} lacks tensor {wanted}", path.display()))?;
+            let (_, got, values) =
+                found.with_context(|| format!("the checkpoint {} lacks tensor {wanted}", path.display()))?;
             ensure!(got == shape, "the checkpoint {}: tensor {wanted} is {got:?}, expected {shape:?}", path.display());
             Ok(values.clone())
         };
@@ -122,6 +130,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     write().map_err(|e| {
         // Best effort: what matters is that the old file is whole.
         let _ = fs::remove_file(temporary);
-        anyhow::Error::from(e).context(format!("cannot write the checkpoint {}; the one before, if any, is unchanged", path.display()))
+        anyhow::Error::from(e)
+            .context(format!("cannot write the checkpoint {}; the one before, if any, is unchanged", path.display()))
     })
 }

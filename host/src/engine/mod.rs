@@ -11,7 +11,7 @@ mod schedule;
 
 pub use adamw::AdamW;
 pub use checkpoint::Checkpoint;
-pub use parallel::{in_parallel, single_threaded};
+pub use parallel::{in_parallel, sequential_algebra, single_threaded};
 pub use schedule::OneCycle;
 
 use std::path::PathBuf;
@@ -90,6 +90,7 @@ pub fn train(
     mut loss: impl FnMut(usize) -> Result<Tensor>,
     mut callback: impl FnMut(Progress) -> Control,
 ) -> Result<Outcome> {
+    sequential_algebra();
     let steps = plan.schedule.steps;
     let mut optimiser = AdamW::new(parameters, plan.weight_decay);
     let mut step = 0;

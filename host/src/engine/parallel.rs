@@ -14,6 +14,12 @@ pub fn single_threaded<T: Send>(f: impl FnOnce() -> T + Send) -> Result<T> {
     Ok(pool.install(f))
 }
 
+/// Keeps faer's decompositions and products on the calling thread, from now on and everywhere:
+/// how they split work over threads would show in the last bits.
+pub fn sequential_algebra() {
+    faer::set_global_parallelism(faer::Par::Seq);
+}
+
 /// `f(job)` of every job, on up to `threads` threads; results in the order of the jobs. Each job
 /// runs single-threaded, so results do not depend on `threads`.
 ///

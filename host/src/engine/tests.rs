@@ -80,7 +80,8 @@ fn the_loss_falls() {
     let mut parameters = Parameters::new(DType::F32, 1);
     let w = parameters.normal("w", &[4], 1.0).unwrap();
     let target = Tensor::new(&[0.3f32, -0.2, 0.1, 0.0], &Device::Cpu).unwrap();
-    let plan = Plan { schedule: OneCycle { steps: 400, peak: 0.05 }, weight_decay: 0.0, report_every: 100, checkpoint: None };
+    let plan =
+        Plan { schedule: OneCycle { steps: 400, peak: 0.05 }, weight_decay: 0.0, report_every: 100, checkpoint: None };
     train(&parameters, &plan, |_| Ok((&w - &target)?.sqr()?.sum_all()?), |_| Control::Continue).unwrap();
     let (_, w) = parameters.values("w").unwrap();
     assert!(w.iter().zip([0.3, -0.2, 0.1, 0.0]).all(|(w, t)| (w - t).abs() < 1e-3), "{w:?}");

@@ -173,7 +173,13 @@ impl<P: PerSample> CustomOp1 for Fused<P> {
     fn cpu_fwd(&self, s: &CpuStorage, l: &Layout) -> CandleResult<(CpuStorage, Shape)> {
         let (batch, a) = l.shape().dims2()?;
         if batch != self.0.labels().len() || a != self.0.width() {
-            candle_core::bail!("{}: s {:?}, {} labels, rows of {}", P::NAME, l.shape(), self.0.labels().len(), self.0.width());
+            candle_core::bail!(
+                "{}: s {:?}, {} labels, rows of {}",
+                P::NAME,
+                l.shape(),
+                self.0.labels().len(),
+                self.0.width()
+            );
         }
         let loss = with_type!(P::NAME, s, T => {
             let rows = self.0.rows::<T>();

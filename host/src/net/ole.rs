@@ -69,7 +69,9 @@ impl Penalty {
 fn nuclear<T: Real>(x: MatRef<'_, T>) -> CandleResult<(T, Mat<T>)> {
     let svd = match x.thin_svd() {
         Ok(svd) => svd,
-        Err(e) => bail!("the OLÉ penalty met a matrix without a singular value decomposition ({e:?}): has training diverged?"),
+        Err(e) => {
+            bail!("the OLÉ penalty met a matrix without a singular value decomposition ({e:?}): has training diverged?")
+        }
     };
     let s = svd.S().column_vector();
     let rank = s.iter().filter(|s| s.to_f64() >= SMALLEST).count();

@@ -37,7 +37,9 @@ impl Real for f64 {
 
 /// The elements of a contiguous tensor.
 pub(crate) fn slice<'a, T: Real>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
-    let Some((from, to)) = layout.contiguous_offsets() else { bail!("a fused operator met strides {:?}", layout.stride()) };
+    let Some((from, to)) = layout.contiguous_offsets() else {
+        bail!("a fused operator met strides {:?}", layout.stride())
+    };
     Ok(&storage.as_slice::<T>()?[from..to])
 }
 

@@ -236,7 +236,11 @@ fn accumulators(weights: &[i8], n_in: usize, biases: impl Iterator<Item = i32>) 
         return Err(Error::BadShape);
     }
     no_extremes(weights)?;
-    for (row, bias) in weights.chunks_exact(n_in).zip(biases) {
+    let mut rest = weights;
+    for bias in biases {
+        // Not chunks_exact: where it is not inlined it brings a division that can panic.
+        let Some((row, after)) = rest.split_at_checked(n_in) else { return Err(Error::BadShape) };
+        rest = after;
         let sum: u32 = row.iter().fold(0, |sum, w| sum.wrapping_add(w.unsigned_abs().into()));
         if i64::from(sum) * 127 + i64::from(bias).abs() >= ACC_LIMIT {
             return Err(Error::Overflow);

@@ -7,12 +7,15 @@
 mod check;
 mod header;
 mod manifest;
+mod ops;
 
 pub use header::{ALIGNMENT, FORMAT_VERSION, HEADER_BYTES, Header, MAGIC};
 pub use manifest::{Bound, Class, Golden, GoldenVector, Input, Items, Manifest, Metric, Provenance, golden_sample};
 
+pub use ops::Ops;
+
 use crate::fixed::Row;
-use crate::op::{Op, Region, Width};
+use crate::op::{Region, Width};
 
 /// Why bytes are not an artifact, or not one that this build runs. The number is the wire's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,8 +146,8 @@ impl<'a> Artifact<'a> {
     }
 
     /// The operators in order.
-    pub fn ops(&self) -> Items<'a, Op> {
-        Items::new(self.manifest.ops, self.manifest.op_count.into())
+    pub fn ops(&self) -> Ops<'a> {
+        Ops::new(self.manifest.ops, self.manifest.op_count)
     }
 
     /// The classes in the order of the scores.

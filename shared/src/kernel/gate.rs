@@ -52,12 +52,10 @@ pub fn gate<K: Kernel>(x: &[i8], weights: &[i8], rows: &[Row], y: &mut [i8]) {
     // At most 16·2¹⁵, at least 2¹⁵: the first weighs 2¹⁵.
     let total = kept.iter().map(|slot| weight(slot.0)).fold(0u32, u32::wrapping_add).max(1);
     let mut left = 128i32;
-    for (pair, slot) in y.chunks_exact_mut(2).zip(kept.iter()).skip(1) {
+    for ([index, g], slot) in y.as_chunks_mut().0.iter_mut().zip(kept.iter()).skip(1) {
         let share = ((weight(slot.0) * 128 + total / 2) / total) as i32;
         left -= share;
-        if let [index, g] = pair {
-            (*index, *g) = (slot.1 as i8, share as i8);
-        }
+        (*index, *g) = (slot.1 as i8, share as i8);
     }
     if let ([index, g, ..], Some(slot)) = (y, kept.first()) {
         // 128 does not fit in an i8: it is stored as its bits and read as a u8.

@@ -41,8 +41,7 @@ pub fn mix<K: Kernel>(
     let (rank, n_out) = (z.len(), y.len());
     let Some(acc) = acc.get_mut(..n_out) else { return };
     acc.fill(0);
-    for pair in gate.chunks_exact(2) {
-        let [index, g] = pair else { continue };
+    for [index, g] in gate.as_chunks().0 {
         let (index, g) = (usize::from(*index as u8), i32::from(*g as u8));
         let inner: &[i8] = if rank == 0 {
             x

@@ -35,7 +35,7 @@ macro_rules! vectors {
 impl Interrupts {
     /// Unmasks the lines.
     pub(crate) fn enable(&self) {
-        // SAFETY: NVIC_ISER of every Cortex-M (Armv6-M ARM, B3.4); writing a 1 unmasks a line.
+        // SAFETY: NVIC_ISER of every Cortex-M; writing a 1 unmasks a line.
         let set_enable = unsafe { Registers::at(0xe000_e100) };
         for line in self.0 {
             set_enable.write(usize::from(line / 32) * 4, 1 << (line % 32));

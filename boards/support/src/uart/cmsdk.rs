@@ -1,4 +1,4 @@
-//! CMSDK APB UART (Arm DDI 0479, §4.3): MPS2 boards.
+//! CMSDK APB UART (Arm DDI 0479): MPS2 boards.
 
 use super::Uart;
 use crate::Registers;

@@ -1,4 +1,4 @@
-//! nRF51 UART (Nordic, nRF51 Series Reference Manual, chapter 29): BBC micro:bit.
+//! nRF51 UART (Nordic, nRF51 Series Reference Manual): BBC micro:bit.
 
 use super::Uart;
 use crate::Registers;

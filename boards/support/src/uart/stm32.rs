@@ -1,4 +1,4 @@
-//! USART1 of the STM32F405 (ST RM0090, §30.6), with its clock gate in RCC.
+//! USART1 of the STM32F405 (ST RM0090), with its clock gate in RCC.
 
 use super::Uart;
 use crate::Registers;

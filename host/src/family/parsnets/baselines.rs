@@ -9,6 +9,7 @@ use anyhow::{Result, anyhow, ensure};
 use faer::{Mat, MatRef, Side};
 
 use super::Task;
+use crate::engine::sequential_algebra;
 
 /// ESZSL's decompositions, for any γ and λ.
 #[derive(Clone, Debug)]
@@ -27,6 +28,7 @@ impl Eszsl {
     /// # Errors
     /// If sizes do not agree, or a decomposition fails.
     pub fn new(task: &Task) -> Result<Self> {
+        sequential_algebra();
         let (n, d, t) = (task.y.len(), task.width, &task.targets);
         ensure!(n > 0 && task.x.len() == n * d, "{} input values for {n} samples of {d}", task.x.len());
         let seen: Vec<usize> = (0..t.classes()).filter(|c| t.seen[*c]).collect();
@@ -57,11 +59,19 @@ impl Eszsl {
 /// # Errors
 /// If sizes do not agree, or `XᵀX + γI` is not positive definite.
 pub fn ridge(x: &[f32], t: &[f32], n: usize, gamma: f64) -> Result<Vec<f32>> {
-    ensure!(n > 0 && x.len() % n == 0 && t.len() % n == 0, "{} inputs and {} targets for {n} samples", x.len(), t.len());
+    sequential_algebra();
+    ensure!(
+        n > 0 && x.len() % n == 0 && t.len() % n == 0,
+        "{} inputs and {} targets for {n} samples",
+        x.len(),
+        t.len()
+    );
     let (x, t) = (wide(x, n, x.len() / n), wide(t, n, t.len() / n));
     let mut a = x.transpose() * &x;
     (0..a.nrows()).for_each(|i| a[(i, i)] += gamma);
-    let llt = a.llt(Side::Lower).map_err(|e| anyhow!("ridge regression with gamma {gamma} has no solution ({e:?}): try a larger one"))?;
+    let llt = a
+        .llt(Side::Lower)
+        .map_err(|e| anyhow!("ridge regression with gamma {gamma} has no solution ({e:?}): try a larger one"))?;
     Ok(row_major(faer::linalg::solvers::Solve::solve(&llt, x.transpose() * t).as_ref()))
 }
 
@@ -100,7 +110,9 @@ mod tests {
         let s = Mat::from_fn(4, 5, |c, j| f64::from(targets.rows.row(classes[c])[j]));
         let labels = Mat::from_fn(n, 4, |i, c| if usize::from(y[i]) == classes[c] { 1.0 } else { -1.0 });
         let x = wide(&x, n, d);
-        let with = |m: Mat<f64>, add: f64| Mat::from_fn(m.nrows(), m.ncols(), |i, j| m[(i, j)] + if i == j { add } else { 0.0 });
+        let with = |m: Mat<f64>, add: f64| {
+            Mat::from_fn(m.nrows(), m.ncols(), |i, j| m[(i, j)] + if i == j { add } else { 0.0 })
+        };
         // (XᵀX + γI)·W·(SᵀS + λI) must be XᵀYS.
         let w = wide(&ours, d, 5);
         let left = with(x.transpose() * &x, 3.0) * w * with(s.transpose() * &s, 0.7);
@@ -115,7 +127,8 @@ mod tests {
         let mut rng = Rng::new(4, "ridge", 0);
         let (n, w) = (50, [[1.0f32, -2.0], [0.5, 0.0], [0.0, 3.0]]);
         let x: Vec<f32> = (0..n * 3).map(|_| rng.normal()).collect();
-        let t: Vec<f32> = x.chunks(3).flat_map(|x| [0, 1].map(|j| (0..3).map(|i| x[i] * w[i][j]).sum::<f32>())).collect();
+        let t: Vec<f32> =
+            x.chunks(3).flat_map(|x| [0, 1].map(|j| (0..3).map(|i| x[i] * w[i][j]).sum::<f32>())).collect();
         let found = ridge(&x, &t, n, 1e-6).unwrap();
         assert!(found.iter().zip(w.iter().flatten()).all(|(a, b)| (a - b).abs() < 1e-3), "{found:?}");
     }

@@ -55,7 +55,8 @@ pub fn to_graph(model: &Model, input: Input, standardise: &Standardise, table: &
     } else {
         add("classes", Op::Match { x, rows: table.rows.clone(), handicaps: table.handicaps.clone() });
     }
-    let classes = table.names.iter().zip(&table.seen).map(|(name, seen)| Class { name: name.clone(), seen: *seen }).collect();
+    let classes =
+        table.names.iter().zip(&table.seen).map(|(name, seen)| Class { name: name.clone(), seen: *seen }).collect();
     let graph = Graph { family: "parsnets".to_owned(), input, nodes, classes };
     graph.shapes()?;
     Ok(graph)

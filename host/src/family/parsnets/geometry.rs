@@ -3,6 +3,8 @@
 use anyhow::{Result, anyhow};
 use faer::Mat;
 
+use crate::engine::sequential_algebra;
+
 /// Spectra and angles of embedded samples.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Geometry {
@@ -25,6 +27,7 @@ impl Geometry {
     /// # Errors
     /// If a decomposition fails: values are not finite.
     pub fn of(s: &[f32], a: usize, y: &[u16], directions: usize) -> Result<Self> {
+        sequential_algebra();
         let mut classes = y.to_vec();
         classes.sort_unstable();
         classes.dedup();

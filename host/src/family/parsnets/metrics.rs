@@ -51,9 +51,16 @@ impl Generalised {
     pub fn measure(cosines: &[f32], y: &[u16], seen: &[usize], unseen: &[usize], handicap: f32) -> Self {
         let classes = cosines.len() / y.len().max(1);
         let predict = |row: &[f32]| {
-            let best = |among: &[usize]| among.iter().copied().reduce(|best, c| if row[c] > row[best] { c } else { best });
+            let best =
+                |among: &[usize]| among.iter().copied().reduce(|best, c| if row[c] > row[best] { c } else { best });
             match (best(seen), best(unseen)) {
-                (Some(s), Some(u)) => if row[s] - handicap > row[u] { s as u16 } else { u as u16 },
+                (Some(s), Some(u)) => {
+                    if row[s] - handicap > row[u] {
+                        s as u16
+                    } else {
+                        u as u16
+                    }
+                }
                 (Some(c), None) | (None, Some(c)) => c as u16,
                 (None, None) => u16::MAX,
             }
@@ -67,10 +74,8 @@ impl Generalised {
 /// The handicap, a multiple of .005 in [0, 1], with the largest H on validation samples, and that H.
 /// Of several equals the middle one.
 pub fn best_handicap(cosines: &[f32], y: &[u16], seen: &[usize], unseen: &[usize]) -> (f32, f64) {
-    let tried: Vec<(f32, f64)> = (0..=200)
-        .map(|i| 0.005 * i as f32)
-        .map(|h| (h, Generalised::measure(cosines, y, seen, unseen, h).h))
-        .collect();
+    let tried: Vec<(f32, f64)> =
+        (0..=200).map(|i| 0.005 * i as f32).map(|h| (h, Generalised::measure(cosines, y, seen, unseen, h).h)).collect();
     let best = tried.iter().fold(0.0, |best: f64, (_, h)| best.max(*h));
     let equals: Vec<(f32, f64)> = tried.into_iter().filter(|(_, h)| *h >= best - 1e-12).collect();
     equals[equals.len() / 2]

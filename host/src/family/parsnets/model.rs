@@ -39,9 +39,10 @@ impl Net {
     pub fn new(settings: &Settings, n_in: usize, a: usize, parameters: &mut Parameters) -> Result<Self> {
         let s = settings;
         Ok(match s.kind {
-            Kind::Linear if s.rank > 0 => {
-                Net::LowRank { v: Dense::new(parameters, "v", n_in, s.rank, 0.1)?, u: Dense::new(parameters, "u", s.rank, a, 1.0)? }
-            }
+            Kind::Linear if s.rank > 0 => Net::LowRank {
+                v: Dense::new(parameters, "v", n_in, s.rank, 0.1)?,
+                u: Dense::new(parameters, "u", s.rank, a, 1.0)?,
+            },
             Kind::Linear | Kind::Eszsl | Kind::Bilinear => Net::Linear(Dense::new(parameters, "w", n_in, a, 0.1)?),
             Kind::Composite => Net::Composite {
                 bases: Composite::new(parameters, n_in, s.bases, s.rank, a)?,
@@ -55,7 +56,11 @@ impl Net {
             Kind::Mlp => {
                 let widths: Vec<usize> = [n_in].into_iter().chain(s.widths.iter().copied()).chain([a]).collect();
                 let layers = widths.windows(2).enumerate();
-                Net::Mlp(layers.map(|(i, w)| Dense::new(parameters, &format!("layer{i}"), w[0], w[1], 1.0)).collect::<Result<_>>()?)
+                Net::Mlp(
+                    layers
+                        .map(|(i, w)| Dense::new(parameters, &format!("layer{i}"), w[0], w[1], 1.0))
+                        .collect::<Result<_>>()?,
+                )
             }
         })
     }
@@ -126,7 +131,12 @@ impl Model {
             let (shape, values) = parameters.values(name)?;
             Ok(Weight { name: name.to_owned(), shape, values })
         });
-        Ok(Model { settings: settings.clone(), targets: targets.clone(), n_in, weights: weights.collect::<Result<_>>()? })
+        Ok(Model {
+            settings: settings.clone(),
+            targets: targets.clone(),
+            n_in,
+            weights: weights.collect::<Result<_>>()?,
+        })
     }
 
     /// A linear model with the given `w (n_in, a)` and no bias.
@@ -141,7 +151,10 @@ impl Model {
     /// The tensor called `name`.
     pub fn weight(&self, name: &str) -> Result<&Weight> {
         let names = || self.weights.iter().map(|w| w.name.as_str()).collect::<Vec<_>>().join(", ");
-        self.weights.iter().find(|w| w.name == name).ok_or_else(|| anyhow::anyhow!("no weight {name}; there are {}", names()))
+        self.weights
+            .iter()
+            .find(|w| w.name == name)
+            .ok_or_else(|| anyhow::anyhow!("no weight {name}; there are {}", names()))
     }
 
     /// Number of trained numbers.

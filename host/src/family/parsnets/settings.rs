@@ -111,15 +111,23 @@ impl Settings {
         Ok(match name {
             "tiny" => base,
             "accuracy" => Settings { bases: 16, keep: 4, ..base },
-            "zero-shot" => {
-                Settings { rank: 12, keep: 4, residual: true, tau: 8.0, rate: 2e-3, steps: 160, batch: 512, dropout: 0.2, ..base }
-            }
+            "zero-shot" => Settings {
+                rank: 12,
+                keep: 4,
+                residual: true,
+                tau: 8.0,
+                rate: 2e-3,
+                steps: 160,
+                batch: 512,
+                dropout: 0.2,
+                ..base
+            },
             "trunk" => Settings {
                 kind: Kind::Trunk,
                 rank: 7,
                 bases: 4,
                 tau: 16.0,
-                steps: 300,
+                steps: 600,
                 batch: 248,
                 dropout: 0.7,
                 components: 40,
@@ -144,7 +152,9 @@ impl Settings {
             bail!("`{assignment}` is not KEY=VALUE, as in `bases=8`");
         };
         let (key, value) = (key.trim(), value.trim());
-        let Ok(serde_json::Value::Object(mut all)) = serde_json::to_value(&*self) else { bail!("settings are no record") };
+        let Ok(serde_json::Value::Object(mut all)) = serde_json::to_value(&*self) else {
+            bail!("settings are no record")
+        };
         let Some(old) = all.get(key) else {
             let keys: Vec<&str> = all.keys().map(String::as_str).collect();
             bail!("no setting `{key}` of parsnets{}; there are {}", nearest(key, &keys), keys.join(", "));
@@ -184,7 +194,11 @@ impl Settings {
         within("weight_decay", f64::from(self.weight_decay), 0.0, 100.0)?;
         within("balance", f64::from(self.balance), 0.0, 100.0)?;
         within("ole", self.ole, 0.0, 100.0)?;
-        ensure!(self.widths.iter().all(|w| (1..=65536).contains(w)), "setting widths is {:?}: a layer of none", self.widths);
+        ensure!(
+            self.widths.iter().all(|w| (1..=65536).contains(w)),
+            "setting widths is {:?}: a layer of none",
+            self.widths
+        );
         Ok(())
     }
 }

@@ -45,7 +45,10 @@ impl Standardise {
         let smallest = 127.0 / (f64::from(clip) * 100.0);
         let deviation = squares.iter().map(|s| (s / rows.len() as f64).sqrt().max(smallest) as f32).collect();
         for (i, mean) in mean.iter().enumerate() {
-            ensure!(mean.abs() < f64::from(1 << 22), "feature {i} has a mean of {mean:.0}, beyond ±2²²: scale the samples down");
+            ensure!(
+                mean.abs() < f64::from(1 << 22),
+                "feature {i} has a mean of {mean:.0}, beyond ±2²²: scale the samples down"
+            );
         }
         Ok(Standardise { mean: mean.iter().map(|m| m.round() as f32).collect(), deviation, clip, unit_rms })
     }
@@ -71,7 +74,9 @@ impl Standardise {
             let start = x.len();
             // As on the chip: features and means below 2²² leave the sum below 2²³.
             let sum = |f: f32, r: &Row| (f as i32).wrapping_add(r.bias);
-            x.extend(sample.iter().zip(&rows).map(|(f, r)| f32::from(requant_i8(sum(*f, r), r.multiplier, -127)) * step));
+            x.extend(
+                sample.iter().zip(&rows).map(|(f, r)| f32::from(requant_i8(sum(*f, r), r.multiplier, -127)) * step),
+            );
             if self.unit_rms {
                 let x = &mut x[start..];
                 let rms = (x.iter().map(|x| x * x).sum::<f32>() / x.len() as f32).sqrt();
@@ -91,7 +96,8 @@ mod tests {
     fn steps_are_those_of_int8_and_near_the_formula() {
         let mut rng = Rng::new(1, "features", 0);
         let width = 5;
-        let features: Vec<f32> = (0..400 * width).map(|i| (300.0 * rng.normal()).round() + 1000.0 * (i % width) as f32).collect();
+        let features: Vec<f32> =
+            (0..400 * width).map(|i| (300.0 * rng.normal()).round() + 1000.0 * (i % width) as f32).collect();
         let rows: Vec<usize> = (0..200).collect();
         let s = Standardise::fit(&features, width, &rows, 3.0, false).unwrap();
         for (f, x) in features.iter().zip(s.apply(&features)).enumerate().map(|(i, (f, x))| ((i % width, *f), x)) {

@@ -56,7 +56,10 @@ impl Targets {
         );
         let mut rows = Matrix::new(classes, raw.len() / classes, raw.to_vec());
         for c in 0..classes {
-            ensure!(rows.row(c).iter().any(|a| *a != 0.0), "class {c} has no attribute but zeros: nothing tells it apart");
+            ensure!(
+                rows.row(c).iter().any(|a| *a != 0.0),
+                "class {c} has no attribute but zeros: nothing tells it apart"
+            );
         }
         normalise(&mut rows);
         if settings.centre {
@@ -110,9 +113,11 @@ fn normalise(rows: &mut Matrix) {
 /// Projects all rows on the leading right singular vectors of the seen ones. A vector's sign is
 /// that which makes its largest entry positive.
 fn principal(rows: &Matrix, seen: &[bool], components: usize) -> Result<Matrix> {
+    crate::engine::sequential_algebra();
     let chosen: Vec<usize> = (0..rows.rows).filter(|c| seen[*c]).collect();
     let fitted = Mat::from_fn(chosen.len(), rows.cols, |i, j| f64::from(rows.row(chosen[i])[j]));
-    let svd = fitted.thin_svd().map_err(|e| anyhow::anyhow!("the attributes have no singular value decomposition: {e:?}"))?;
+    let svd =
+        fitted.thin_svd().map_err(|e| anyhow::anyhow!("the attributes have no singular value decomposition: {e:?}"))?;
     let v = svd.V();
     let components = components.min(v.ncols());
     let mut directions = Matrix::new(components, rows.cols, vec![0.0; components * rows.cols]);

@@ -17,7 +17,11 @@ fn mixture(n: usize, width: usize, classes: usize, stream: &str) -> (Vec<f32>, V
         let (class, turn) = (rng.below(classes), rng.below(4));
         for j in 0..width {
             let flip = [1.0, if j % 2 == 0 { -1.0 } else { 1.0 }, if j % 4 < 2 { -1.0 } else { 1.0 }, -1.0][turn];
-            let offset = if j + 2 >= width { [4.0, -4.0][(turn >> (width - 1 - j)) & 1] } else { flip * means[class * width + j] };
+            let offset = if j + 2 >= width {
+                [4.0, -4.0][(turn >> (width - 1 - j)) & 1]
+            } else {
+                flip * means[class * width + j]
+            };
             features.push((100.0 * (offset + 0.7 * rng.normal())).round());
         }
         y.push(class as u16);
@@ -114,16 +118,23 @@ fn the_same_seed_gives_the_same_bits_whatever_the_threads() {
     let (features, y) = mixture(300, 12, 6, "train");
     let rows: Vec<usize> = (0..300).collect();
     let x = Standardise::fit(&features, 12, &rows, 3.0, false).unwrap().apply(&features);
-    let bits = |seed: &u64| {
-        let model = fit(&settings(&["residual=true"]), &x, 12, &y, Targets::simplex(6), *seed);
-        let bits: Vec<u32> = model.weights.iter().flat_map(|w| w.values.iter().map(|v| v.to_bits())).collect();
-        Ok(bits)
+    let bits_of = |sets: &[&str], seed: u64| -> Vec<u32> {
+        let model = fit(&settings(sets), &x, 12, &y, Targets::simplex(6), seed);
+        model.weights.iter().flat_map(|w| w.values.iter().map(|v| v.to_bits())).collect()
     };
+    let bits = |seed: &u64| Ok(bits_of(&["residual=true"], *seed));
     let one = in_parallel(&[0, 1, 0], 1, bits).unwrap();
     let two = in_parallel(&[0, 1, 0], 2, bits).unwrap();
     assert_eq!(one, two);
     assert_eq!(one[0], one[2]);
     assert_ne!(one[0], one[1]);
+    for sets in [&["kind=eszsl"][..], &["ole=0.25"]] {
+        let under = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| bits_of(sets, 0))
+        };
+        assert_eq!(under(1), under(2), "{sets:?}");
+    }
 }
 
 #[test]
@@ -155,7 +166,8 @@ fn gates_are_those_deployed() {
     let gates = model.gates(&x).unwrap().unwrap();
     let (w, c) = (model.weight("gate.w").unwrap(), model.weight("gate.b").unwrap());
     for (x, g) in x.chunks_exact(12).zip(gates.chunks_exact(8)) {
-        let q: Vec<f32> = (0..8).map(|k| c.values[k] + (0..12).map(|j| x[j] * w.values[j * 8 + k]).sum::<f32>()).collect();
+        let q: Vec<f32> =
+            (0..8).map(|k| c.values[k] + (0..12).map(|j| x[j] * w.values[j * 8 + k]).sum::<f32>()).collect();
         assert!(softmax_of_top(&q, 2, 4.0).iter().zip(g).all(|(a, b)| (a - b).abs() < 1e-4));
         assert_eq!(g.iter().filter(|g| **g > 0.0).count(), 2);
     }
