@@ -28,32 +28,24 @@ const GESTURES: [(&str, f64, [f64; 3]); 5] = [
     ("rinse", 1.0, [0.0, 1.0, 1.0]),
 ];
 /// Name, pace and size relative to the gesture's.
-const SUBJECTS: [(&str, f64, f64); 3] = [
-    ("anna", 1.0, 1.0),
-    ("ben", 0.85, 1.2),
-    ("chidi", 1.15, 0.85),
-];
+const SUBJECTS: [(&str, f64, f64); 3] = [("anna", 1.0, 1.0), ("ben", 0.85, 1.2), ("chidi", 1.15, 0.85)];
 
 fn main() -> anyhow::Result<()> {
-    let folder = std::env::args()
-        .nth(1)
-        .context("expected one argument: the folder to write")?;
+    let folder = std::env::args().nth(1).context("expected one argument: the folder to write")?;
     write(Path::new(&folder))
 }
 
 /// Writes `recordings/GESTURE_SUBJECT_TAKE.csv` below `folder`.
 pub fn write(folder: &Path) -> anyhow::Result<()> {
     let recordings = folder.join("recordings");
-    std::fs::create_dir_all(&recordings)
-        .with_context(|| format!("cannot create {}", recordings.display()))?;
+    std::fs::create_dir_all(&recordings).with_context(|| format!("cannot create {}", recordings.display()))?;
     let mut noise = Noise(SEED);
     for (gesture, pace_hz, motion) in GESTURES {
         for (subject, pace, size) in SUBJECTS {
             for take in 1..=TAKES {
                 let text = recording(pace_hz * pace, motion.map(|m| m * size), &mut noise);
                 let path = recordings.join(format!("{gesture}_{subject}_{take}.csv"));
-                std::fs::write(&path, text)
-                    .with_context(|| format!("cannot write {}", path.display()))?;
+                std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
             }
         }
     }
@@ -68,19 +60,11 @@ fn recording(pace_hz: f64, [bob, circle, tilt]: [f64; 3], noise: &mut Noise) -> 
         let angle = tilt * 50f64.to_radians() * (1.0 - phase.cos()) / 2.0;
         let rate_dps = tilt * 25.0 * phase.sin() * TAU * pace_hz;
         let (sine, cosine) = phase.sin_cos();
-        let g = [
-            circle * 0.4 * cosine - angle.sin(),
-            circle * 0.4 * sine,
-            angle.cos() + bob * 0.5 * sine,
-        ];
+        let g = [circle * 0.4 * cosine - angle.sin(), circle * 0.4 * sine, angle.cos() + bob * 0.5 * sine];
         let dps = [circle * 20.0 * cosine, rate_dps, bob * 5.0 * cosine];
-        let values = g
-            .map(|g| (g + 0.02 * noise.bell()) * COUNTS_PER_G)
-            .into_iter();
+        let values = g.map(|g| (g + 0.02 * noise.bell()) * COUNTS_PER_G).into_iter();
         let values = values.chain(dps.map(|dps| (dps + 2.0 * noise.bell()) * COUNTS_PER_DPS));
-        let cells: Vec<String> = values
-            .map(|value| (value.round() as i32).to_string())
-            .collect();
+        let cells: Vec<String> = values.map(|value| (value.round() as i32).to_string()).collect();
         writeln!(text, "{}", cells.join(",")).expect("writing to a string does not fail");
     }
     text

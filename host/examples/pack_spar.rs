@@ -8,10 +8,7 @@ use std::path::Path;
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [npz, output] = arguments.as_slice() else {
-        anyhow::bail!(
-            "expected two arguments: SPAR.npz OUTPUT.bin, got {}",
-            arguments.len()
-        );
+        anyhow::bail!("expected two arguments: SPAR.npz OUTPUT.bin, got {}", arguments.len());
     };
     let bytes = smidgen::data::spar::pack(Path::new(npz))?;
     std::fs::write(output, &bytes).with_context(|| format!("cannot write {output}"))?;

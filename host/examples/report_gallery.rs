@@ -6,21 +6,16 @@
 use std::path::PathBuf;
 
 use smidgen::report::{
-    Axis, Cell, FrontPlot, FrontPoint, FrontSeries, HeatMap, LinePlot, Page, Plot, Section, Series,
-    ShareBars, ShareColumn, SpectrumPlot, Table, Unit, standalone, write_atomic,
+    Axis, Cell, FrontPlot, FrontPoint, FrontSeries, HeatMap, LinePlot, Page, Plot, Section, Series, ShareBars,
+    ShareColumn, SpectrumPlot, Table, Unit, standalone, write_atomic,
 };
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
-    let path = arguments
-        .next()
-        .unwrap_or_else(|| PathBuf::from("report_gallery.html"));
+    let path = arguments.next().unwrap_or_else(|| PathBuf::from("report_gallery.html"));
     page().write(&path)?;
     if let Some(folder) = arguments.next() {
-        write_atomic(
-            &folder.join("front.svg"),
-            standalone(&front().svg()).as_bytes(),
-        )?;
+        write_atomic(&folder.join("front.svg"), standalone(&front().svg()).as_bytes())?;
     }
     println!("wrote {}", path.display());
     Ok(())
@@ -74,41 +69,16 @@ fn noise(i: usize, j: usize) -> f64 {
 fn training() -> LinePlot {
     let steps = || (0..120).map(|i| f64::from(i) * 25.0);
     let curve = |k: usize, f: &dyn Fn(f64) -> f64, wobble: f64| -> Vec<(f64, f64)> {
-        steps()
-            .enumerate()
-            .map(|(i, s)| (s, f(s) + wobble * noise(i, k)))
-            .collect()
+        steps().enumerate().map(|(i, s)| (s, f(s) + wobble * noise(i, k))).collect()
     };
-    let band = |from: f64, to: f64| {
-        steps()
-            .map(|s| to + (from - to) * (-s / 500.0).exp())
-            .collect()
-    };
-    let loss = Series::new(
-        "training",
-        curve(1, &|s| 0.21 + 1.9 * (-s / 420.0).exp(), 0.02),
-    )
-    .band(band(0.2, 0.03));
-    let validation = Series::new(
-        "validation",
-        curve(2, &|s| 0.38 + 1.8 * (-s / 450.0).exp(), 0.03),
-    )
-    .band(band(0.3, 0.07));
-    let t1 = Series::new(
-        "validation",
-        curve(3, &|s| 0.72 - 0.5 * (-s / 350.0).exp(), 0.008),
-    )
-    .band(band(0.05, 0.015));
+    let band = |from: f64, to: f64| steps().map(|s| to + (from - to) * (-s / 500.0).exp()).collect();
+    let loss = Series::new("training", curve(1, &|s| 0.21 + 1.9 * (-s / 420.0).exp(), 0.02)).band(band(0.2, 0.03));
+    let validation =
+        Series::new("validation", curve(2, &|s| 0.38 + 1.8 * (-s / 450.0).exp(), 0.03)).band(band(0.3, 0.07));
+    let t1 = Series::new("validation", curve(3, &|s| 0.72 - 0.5 * (-s / 350.0).exp(), 0.008)).band(band(0.05, 0.015));
     let linear = Series::new("linear map", vec![(0.0, 0.66), (2975.0, 0.66)]).dashed();
-    LinePlot::new(
-        Axis::count("step"),
-        Axis::plain("loss"),
-        vec![loss, validation],
-    )
-    .panel(
-        Axis::percent("accuracy, validation classes"),
-        vec![t1, linear],
-    )
+    LinePlot::new(Axis::count("step"), Axis::plain("loss"), vec![loss, validation])
+        .panel(Axis::percent("accuracy, validation classes"), vec![t1, linear])
 }
 
 fn rates() -> LinePlot {
@@ -134,9 +104,7 @@ fn rates() -> LinePlot {
 
 fn front() -> FrontPlot {
     let points = |rows: &[(f64, f64, f64, &str)]| -> Vec<FrontPoint> {
-        rows.iter()
-            .map(|r| FrontPoint::new(r.0, r.1).deviation(r.2).label(r.3))
-            .collect()
+        rows.iter().map(|r| FrontPoint::new(r.0, r.1).deviation(r.2).label(r.3)).collect()
     };
     FrontPlot::new(
         Axis::count("multiply-accumulates"),
@@ -178,82 +146,52 @@ fn front() -> FrontPlot {
 }
 
 fn results() -> Table {
-    Table::new([
-        "model",
-        "T1 %",
-        "U %",
-        "S %",
-        "H %",
-        "parameters",
-        "MACs",
-        "int8 flash",
-    ])
-    .row(vec![
-        "ParsNets K=8 r=4".into(),
-        Cell::mean(72.1, 1.1, 1),
-        Cell::mean(58.2, 0.9, 1),
-        Cell::mean(61.3, 0.8, 1),
-        Cell::mean(59.7, 0.6, 1),
-        Cell::Count(8412),
-        Cell::Count(3120),
-        Cell::Measure(9626.0, Unit::Bytes),
-    ])
-    .strong()
-    .row(vec![
-        "linear map, full".into(),
-        Cell::mean(62.4, 0.5, 1),
-        Cell::mean(41.0, 0.4, 1),
-        Cell::mean(66.2, 0.3, 1),
-        Cell::mean(50.6, 0.4, 1),
-        Cell::Count(4617),
-        Cell::Count(4600),
-        Cell::Measure(5120.0, Unit::Bytes),
-    ])
-    .row(vec![
-        "ESZSL".into(),
-        Cell::Number {
-            value: 59.8,
-            decimals: 1,
-        },
-        Cell::Number {
-            value: 31.7,
-            decimals: 1,
-        },
-        Cell::Number {
-            value: 68.9,
-            decimals: 1,
-        },
-        Cell::Number {
-            value: 43.4,
-            decimals: 1,
-        },
-        Cell::Count(4600),
-        Cell::Count(4600),
-        Cell::Measure(5102.0, Unit::Bytes),
-    ])
-    .row(vec![
-        "MLP-128".into(),
-        Cell::mean(71.2, 1.6, 1),
-        Cell::Missing,
-        Cell::Missing,
-        Cell::Missing,
-        Cell::Count(9545),
-        Cell::Count(9300),
-        Cell::Measure(11060.0, Unit::Bytes),
-    ])
+    Table::new(["model", "T1 %", "U %", "S %", "H %", "parameters", "MACs", "int8 flash"])
+        .row(vec![
+            "ParsNets K=8 r=4".into(),
+            Cell::mean(72.1, 1.1, 1),
+            Cell::mean(58.2, 0.9, 1),
+            Cell::mean(61.3, 0.8, 1),
+            Cell::mean(59.7, 0.6, 1),
+            Cell::Count(8412),
+            Cell::Count(3120),
+            Cell::Measure(9626.0, Unit::Bytes),
+        ])
+        .strong()
+        .row(vec![
+            "linear map, full".into(),
+            Cell::mean(62.4, 0.5, 1),
+            Cell::mean(41.0, 0.4, 1),
+            Cell::mean(66.2, 0.3, 1),
+            Cell::mean(50.6, 0.4, 1),
+            Cell::Count(4617),
+            Cell::Count(4600),
+            Cell::Measure(5120.0, Unit::Bytes),
+        ])
+        .row(vec![
+            "ESZSL".into(),
+            Cell::Number { value: 59.8, decimals: 1 },
+            Cell::Number { value: 31.7, decimals: 1 },
+            Cell::Number { value: 68.9, decimals: 1 },
+            Cell::Number { value: 43.4, decimals: 1 },
+            Cell::Count(4600),
+            Cell::Count(4600),
+            Cell::Measure(5102.0, Unit::Bytes),
+        ])
+        .row(vec![
+            "MLP-128".into(),
+            Cell::mean(71.2, 1.6, 1),
+            Cell::Missing,
+            Cell::Missing,
+            Cell::Missing,
+            Cell::Count(9545),
+            Cell::Count(9300),
+            Cell::Measure(11060.0, Unit::Bytes),
+        ])
 }
 
-const ACTIVITIES: [&str; 9] = [
-    "sitting",
-    "standing",
-    "lying",
-    "walking",
-    "stairs up",
-    "stairs down",
-    "running",
-    "cycling",
-    "rowing machine",
-];
+const ACTIVITIES: [&str; 9] =
+    ["sitting", "standing", "lying", "walking", "stairs up", "stairs down", "running", "cycling", "rowing machine"];
 
 fn names(words: &[&str]) -> Vec<String> {
     words.iter().map(|w| w.to_string()).collect()
@@ -261,10 +199,8 @@ fn names(words: &[&str]) -> Vec<String> {
 
 fn spectrum() -> SpectrumPlot {
     let within = ACTIVITIES.iter().enumerate().map(|(c, name)| {
-        let values = (0..24).map(|k| {
-            9.0 * (-(k as f64) / (2.6 + 0.5 * noise(c, 1))).exp() * (1.0 + 0.15 * noise(c, k))
-                + 0.02
-        });
+        let values =
+            (0..24).map(|k| 9.0 * (-(k as f64) / (2.6 + 0.5 * noise(c, 1))).exp() * (1.0 + 0.15 * noise(c, k)) + 0.02);
         let mut values: Vec<f64> = values.collect();
         values.sort_by(|a, b| b.total_cmp(a));
         (name.to_string(), values)
@@ -281,9 +217,7 @@ fn angles() -> HeatMap {
         _ => 72.0 + 16.0 * noise(i.min(j), i.max(j)),
     };
     let n = ACTIVITIES.len();
-    let degrees: Vec<Vec<f64>> = (0..n)
-        .map(|i| (0..n).map(|j| angle(i, j)).collect())
-        .collect();
+    let degrees: Vec<Vec<f64>> = (0..n).map(|i| (0..n).map(|j| angle(i, j)).collect()).collect();
     HeatMap::angles(names(&ACTIVITIES), &degrees)
 }
 
@@ -294,12 +228,7 @@ fn usage() -> HeatMap {
         let sum: f64 = weights.iter().sum();
         weights.iter().map(|w| w / sum).collect()
     });
-    HeatMap::shares(
-        "Base networks used per class",
-        names(&ACTIVITIES),
-        columns,
-        values.collect(),
-    )
+    HeatMap::shares("Base networks used per class", names(&ACTIVITIES), columns, values.collect())
 }
 
 fn confusion(classes: &[&str]) -> HeatMap {
@@ -312,9 +241,7 @@ fn confusion(classes: &[&str]) -> HeatMap {
             _ => (noise(i, j) * 3.0).max(0.0) as u64,
         }
     };
-    let counts: Vec<Vec<u64>> = (0..n)
-        .map(|i| (0..n).map(|j| count(i, j)).collect())
-        .collect();
+    let counts: Vec<Vec<u64>> = (0..n).map(|i| (0..n).map(|j| count(i, j)).collect()).collect();
     HeatMap::confusion(names(classes), names(classes), &counts)
 }
 
@@ -325,28 +252,12 @@ fn large() -> HeatMap {
 }
 
 fn shares() -> ShareBars {
-    let parts = [
-        "features",
-        "dense 54 → 24",
-        "gate, 2 of 8",
-        "mix 8 × (24 → 9)",
-        "clamp",
-        "match 9 × 9",
-        "lookup",
-    ];
+    let parts = ["features", "dense 54 → 24", "gate, 2 of 8", "mix 8 × (24 → 9)", "clamp", "match 9 × 9", "lookup"];
     ShareBars::new(
         names(&parts),
         vec![
-            ShareColumn::new(
-                "flash",
-                Unit::Bytes,
-                vec![120.0, 1392.0, 216.0, 6912.0, 0.0, 90.0, 256.0],
-            ),
-            ShareColumn::new(
-                "MACs",
-                Unit::Count,
-                vec![3750.0, 1296.0, 192.0, 432.0, 0.0, 81.0, 0.0],
-            ),
+            ShareColumn::new("flash", Unit::Bytes, vec![120.0, 1392.0, 216.0, 6912.0, 0.0, 90.0, 256.0]),
+            ShareColumn::new("MACs", Unit::Count, vec![3750.0, 1296.0, 192.0, 432.0, 0.0, 81.0, 0.0]),
         ],
     )
 }

@@ -92,7 +92,11 @@ pub fn raw(dataset: &Dataset, i: usize) -> Result<Vec<i16>> {
     let vector = dataset.input.vector(i).with_context(|| format!("{} has no sample {i}", dataset.name))?;
     let counts = vector.iter().enumerate().map(|(j, v)| {
         let count = (v / VECTOR_LSB).round();
-        ensure!(count.abs() <= 32767.0, "{}, sample {i}, value {j}: {v} is beyond ±16; divide the vectors by a common factor", dataset.name);
+        ensure!(
+            count.abs() <= 32767.0,
+            "{}, sample {i}, value {j}: {v} is beyond ±16; divide the vectors by a common factor",
+            dataset.name
+        );
         Ok(count as i16)
     });
     counts.collect()
@@ -104,18 +108,14 @@ pub fn features(dataset: &Dataset, spec: Option<&features::Spec>, rows: &[u32]) 
     let mut out = Vec::new();
     let n = match (&dataset.input, spec) {
         (Input::Windows { channels, .. }, Some(spec)) => {
-            ensure!(usize::from(spec.channels) == *channels, "features of {} channels for data of {channels}", spec.channels);
-            let mut state = vec![0u32; spec.state_words()];
-            let mut values = vec![0i32; spec.count()];
+            ensure!(
+                usize::from(spec.channels) == *channels,
+                "features of {} channels for data of {channels}",
+                spec.channels
+            );
             for &row in rows {
                 let window = dataset.input.window(row as usize).with_context(|| format!("no window {row}"))?;
-                features::begin(spec, &mut state);
-                for step in window.chunks_exact(*channels) {
-                    features::push(spec, &mut state, step).map_err(|e| anyhow!("features of window {row}: {e:?}"))?;
-                }
-                features::finish(spec, &mut state, |i, v| values[i] = v)
-                    .map_err(|e| anyhow!("features of window {row}: {e:?}"))?;
-                out.extend(values.iter().map(|&v| v as f32));
+                window_features(spec, window, &mut out).with_context(|| format!("window {row}"))?;
             }
             spec.count()
         }
@@ -128,6 +128,16 @@ pub fn features(dataset: &Dataset, spec: Option<&features::Spec>, rows: &[u32]) 
         }
     };
     Ok((out, n))
+}
+
+/// Appends the features of one window, `(window, channels)`, as whole numbers.
+pub fn window_features(spec: &features::Spec, window: &[i16], out: &mut Vec<f32>) -> Result<()> {
+    let mut state = vec![0u32; spec.state_words()];
+    features::begin(spec, &mut state);
+    for step in window.chunks_exact(spec.channels.into()) {
+        features::push(spec, &mut state, step).map_err(|e| anyhow!("features: {e:?}"))?;
+    }
+    features::finish(spec, &mut state, |_, v| out.push(v as f32)).map_err(|e| anyhow!("features: {e:?}"))
 }
 
 /// Rows that calibration looks at, at most.
@@ -144,7 +154,8 @@ pub fn export(graph: &Graph, dataset: &Dataset, rows: &[u32], provenance: Proven
     };
     let (values, n) = features(dataset, spec, &spread)?;
     let inputs: Vec<Vec<f32>> = values.chunks(n).map(<[f32]>::to_vec).collect();
-    let boards = Board::all().iter().map(|board| Ok((board.name.clone(), core(&board.core)?))).collect::<Result<_>>()?;
+    let boards =
+        Board::all().iter().map(|board| Ok((board.name.clone(), core(&board.core)?))).collect::<Result<_>>()?;
     compress::export(graph, &inputs, &Description { provenance, boards })
 }
 

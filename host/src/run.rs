@@ -79,7 +79,11 @@ impl Run {
         fn file<T: for<'a> Deserialize<'a>>(folder: &Path, name: &str) -> Result<T> {
             let path = folder.join(name);
             let bytes = std::fs::read(&path).with_context(|| {
-                format!("{} cannot be read: is {} the folder of a finished run (`smidgen train … -o RUN`)?", path.display(), folder.display())
+                format!(
+                    "{} cannot be read: is {} the folder of a finished run (`smidgen train … -o RUN`)?",
+                    path.display(),
+                    folder.display()
+                )
             })?;
             serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged; train again", path.display()))
         }
@@ -103,7 +107,10 @@ pub fn task_name(task: Task) -> &'static str {
 pub fn task_of(dataset: &Dataset, word: Option<&str>) -> Result<Task> {
     let tasks = dataset.tasks();
     match word {
-        None => tasks.first().copied().with_context(|| format!("{} has neither subjects nor unseen classes to hold out", dataset.name)),
+        None => tasks
+            .first()
+            .copied()
+            .with_context(|| format!("{} has neither subjects nor unseen classes to hold out", dataset.name)),
         Some("zero-shot") => Ok(Task::ZeroShot),
         Some("supervised") => Ok(Task::Supervised),
         Some(other) => bail!("unknown task {other:?}: it is zero-shot or supervised"),
@@ -127,7 +134,9 @@ pub fn held_out_name(task: Task, split: &Split) -> String {
 
 /// The split that [`held_out_name`] names.
 pub fn held_out(dataset: &Dataset, name: &str) -> Result<(Task, Split)> {
-    let (task, split) = name.split_once(": ").with_context(|| format!("held out {name:?}: a task, a colon and a split are expected"))?;
+    let (task, split) = name
+        .split_once(": ")
+        .with_context(|| format!("held out {name:?}: a task, a colon and a split are expected"))?;
     let task = task_of(dataset, Some(task))?;
     Ok((task, split_of(dataset, task, Some(split))?))
 }

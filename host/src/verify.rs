@@ -70,7 +70,9 @@ pub fn compare<L: Link>(
         samples += 1;
         progress(samples);
         // Of the first input every operator is compared: scores may hide what rounding swallowed.
-        if i == 0 && let Some(difference) = locate(device, &mut host, model, raw, i)? {
+        if i == 0
+            && let Some(difference) = locate(device, &mut host, model, raw, i)?
+        {
             first_difference = Some(difference);
             break;
         }
@@ -85,7 +87,13 @@ pub fn compare<L: Link>(
     Ok(Verified { samples, first_difference, stats: device.stats()? })
 }
 
-fn locate<L: Link>(device: &mut Device<L>, host: &mut Host<'_, '_>, model: &Aligned, raw: &[i16], sample: usize) -> Result<Option<Difference>> {
+fn locate<L: Link>(
+    device: &mut Device<L>,
+    host: &mut Host<'_, '_>,
+    model: &Aligned,
+    raw: &[i16],
+    sample: usize,
+) -> Result<Option<Difference>> {
     let artifact = model.artifact()?;
     for (i, op) in artifact.ops().enumerate() {
         let ours = host.trace(raw, i as u8)?;
@@ -94,7 +102,14 @@ fn locate<L: Link>(device: &mut Device<L>, host: &mut Host<'_, '_>, model: &Alig
         let (a, b) = (values(&ours, width), values(&theirs, width));
         if let Some(index) = (0..a.len().max(b.len())).find(|&j| a.get(j) != b.get(j)) {
             let value = |v: &[i64]| v.get(index).copied().unwrap_or(i64::MIN);
-            return Ok(Some(Difference { sample, operator: i, kind: op.kind(), index, host: value(&a), device: value(&b) }));
+            return Ok(Some(Difference {
+                sample,
+                operator: i,
+                kind: op.kind(),
+                index,
+                host: value(&a),
+                device: value(&b),
+            }));
         }
     }
     Ok(None)

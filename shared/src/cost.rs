@@ -94,7 +94,11 @@ fn rows(op: &Op) -> u32 {
 /// Elements that are handled one by one.
 fn elements(op: &Op) -> u32 {
     match *op {
-        Op::Standardise { y, .. } | Op::UnitRms { y, .. } | Op::Rescale { y, .. } | Op::Clamp { y, .. } | Op::Lookup { y, .. } => y.len,
+        Op::Standardise { y, .. }
+        | Op::UnitRms { y, .. }
+        | Op::Rescale { y, .. }
+        | Op::Clamp { y, .. }
+        | Op::Lookup { y, .. } => y.len,
         _ => 0,
     }
 }

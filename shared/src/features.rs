@@ -7,9 +7,10 @@
 //! mean        16·Σx/n                         excursion  L(max − mean), L(mean − min)
 //! deviation   L(√(Σx²/n − (Σx/n)²))           change     L(Σ|x_t − x_{t−1}| / (n−1))
 //! turns       times that x_t − x_{t−1} changes sign at once
-//! bands       L(Σ|Haar differences of 2ˡ steps| / count), l = 0..3
-//! lags        L(Σ|x_t − x_{t−L}| / (n−L)), L = 2, 4, 6, 8, 12, 16, 20   (AMDF)
+//! crossings   times that x_t crosses its own running mean
+//! bands       L(Σ|Haar differences of 2ˡ steps| / count), l = 0..4
 //! correlation 1024·cov(x, y) / (σ_x σ_y), pairs of a three-axis sensor
+//! range       16·least, 16·greatest; as signed logarithms ±(L(|v|) − L(0))
 //! L(v) = 1024·log2(16·(v + 8)), linear between powers of two; v in counts, in sixteenths
 //! ```
 //!
@@ -29,15 +30,12 @@ pub const MAX_CHANNELS: usize = 16;
 /// Longest window, time steps.
 pub const MAX_WINDOW: u16 = 4096;
 /// Levels of Haar bands.
-const LEVELS: usize = 4;
-/// Lags of the average magnitude difference function, time steps.
-pub const LAGS: [u16; 7] = [2, 4, 6, 8, 12, 16, 20];
-/// Values kept for the longest lag.
-const RING: usize = 20;
+const LEVELS: usize = 5;
 /// Words of one channel's sums.
-const CHANNEL_WORDS: usize = 9;
+const CHANNEL_WORDS: usize = 11;
 const BAND_WORDS: usize = 2 * LEVELS;
-const LAG_WORDS: usize = RING / 2 + LAGS.len();
+/// Fraction bits of the running mean that crossings are counted against.
+const BASELINE_BITS: u32 = 8;
 
 /// Which features are taken: a set of bits.
 #[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,19 +54,24 @@ impl Stats {
     pub const CHANGE: Stats = Stats(16);
     /// Number of turning points.
     pub const TURNS: Stats = Stats(32);
-    /// Haar band energies (of absolute values), raw channels only.
+    /// Haar bands: mean absolute differences of neighbouring blocks of 1, 2, 4, 8 and 16 steps.
     pub const BANDS: Stats = Stats(64);
-    /// Average magnitude differences at [`LAGS`], raw channels only.
-    pub const LAGS: Stats = Stats(128);
+    /// Number of crossings of the running mean.
+    pub const CROSSINGS: Stats = Stats(128);
     /// Correlations within each three-axis sensor.
     pub const CORRELATION: Stats = Stats(256);
     /// Magnitudes of three-axis sensors as further channels.
     pub const MAGNITUDE: Stats = Stats(512);
 
-    /// Six a channel.
+    /// The range as signed logarithms.
+    pub const SIGNED_LOG: Stats = Stats(1024);
+
+    /// Six a channel, for the smallest models.
     pub const CHEAP: Stats = Stats(1 | 2 | 8 | 16 | 32);
-    /// All but the range.
-    pub const RICH: Stats = Stats(1 | 2 | 8 | 16 | 32 | 64 | 128 | 256 | 512);
+    /// Six a channel and the correlations: a wrist's accelerometer and gyroscope.
+    pub const WRIST: Stats = Stats(1 | 2 | 4 | 16 | 128 | 256);
+    /// Everything, magnitudes included: many activities, three sensors.
+    pub const RICH: Stats = Stats(2047);
 
     /// Whether all of `other` are in the set.
     pub const fn has(self, other: Stats) -> bool {
@@ -111,8 +114,8 @@ impl Spec {
         if self.window < 32 || self.window > MAX_WINDOW {
             return Err(Error::Window);
         }
-        // MAGNITUDE alone gives nothing.
-        if self.stats.0 & !1023 != 0 || self.stats.0 & 511 == 0 || self.count() == 0 {
+        // MAGNITUDE and SIGNED_LOG alone give nothing.
+        if self.stats.0 & !2047 != 0 || self.stats.0 & 511 == 0 || self.count() == 0 {
             return Err(Error::Stats);
         }
         Ok(())
@@ -132,7 +135,7 @@ impl Spec {
         if self.stats.has(stats) { n } else { 0 }
     }
 
-    /// Features of one channel, bands and lags apart.
+    /// Features of one channel.
     const fn per_channel(&self) -> usize {
         self.if_has(Stats::MEAN, 1)
             + self.if_has(Stats::DEVIATION, 1)
@@ -140,19 +143,18 @@ impl Spec {
             + self.if_has(Stats::EXCURSION, 2)
             + self.if_has(Stats::CHANGE, 1)
             + self.if_has(Stats::TURNS, 1)
+            + self.if_has(Stats::CROSSINGS, 1)
+            + self.if_has(Stats::BANDS, LEVELS)
     }
 
     /// Number of features.
     pub const fn count(&self) -> usize {
-        self.all_channels() * self.per_channel()
-            + self.channels as usize * (self.if_has(Stats::BANDS, LEVELS) + self.if_has(Stats::LAGS, LAGS.len()))
-            + self.if_has(Stats::CORRELATION, 3 * self.sensors())
+        self.all_channels() * self.per_channel() + self.if_has(Stats::CORRELATION, 3 * self.sensors())
     }
 
     /// Words of running sums: four bytes each.
     pub const fn state_words(&self) -> usize {
-        2 + self.all_channels() * CHANNEL_WORDS
-            + self.channels as usize * (self.if_has(Stats::BANDS, BAND_WORDS) + self.if_has(Stats::LAGS, LAG_WORDS))
+        1 + self.all_channels() * (CHANNEL_WORDS + self.if_has(Stats::BANDS, BAND_WORDS))
             + self.if_has(Stats::CORRELATION, 6 * self.sensors())
     }
 
@@ -167,6 +169,12 @@ impl Spec {
             (Stats::EXCURSION, "fall"),
             (Stats::CHANGE, "change"),
             (Stats::TURNS, "turns"),
+            (Stats::CROSSINGS, "crossings"),
+            (Stats::BANDS, "band 1"),
+            (Stats::BANDS, "band 2"),
+            (Stats::BANDS, "band 4"),
+            (Stats::BANDS, "band 8"),
+            (Stats::BANDS, "band 16"),
         ];
         let taken = || names.iter().filter(|(stats, _)| self.stats.has(*stats));
         let mut left = i;
@@ -181,46 +189,31 @@ impl Spec {
                 left -= 1;
             }
         }
-        for c in 0..self.channels {
-            for level in 0..self.if_has(Stats::BANDS, LEVELS) {
-                if left == 0 {
-                    return write!(out, "channel {c} band {level}");
-                }
-                left -= 1;
-            }
-            for lag in LAGS.iter().take(self.if_has(Stats::LAGS, LAGS.len())) {
-                if left == 0 {
-                    return write!(out, "channel {c} lag {lag}");
-                }
-                left -= 1;
-            }
-        }
         write!(out, "sensor {} correlation {}", left / 3, left % 3)
     }
 }
 
-/// The parts of a state: `[t, ring position]`, then per channel, bands, lags and products.
+/// The parts of a state: the clock t, then the channels' sums, their bands, and products of axes.
 struct Parts<'a> {
-    clock: &'a mut [u32],
+    clock: &'a mut u32,
     channels: &'a mut [u32],
     bands: &'a mut [u32],
-    lags: &'a mut [u32],
     products: &'a mut [u32],
 }
 
 impl<'a> Parts<'a> {
     fn of(spec: &Spec, state: &'a mut [u32]) -> Result<Self, Error> {
-        let raw = usize::from(spec.channels);
-        let (clock, rest) = state.split_at_mut_checked(2).ok_or(Error::State)?;
-        let (channels, rest) = rest.split_at_mut_checked(spec.all_channels() * CHANNEL_WORDS).ok_or(Error::State)?;
-        let (bands, rest) = rest.split_at_mut_checked(raw * spec.if_has(Stats::BANDS, BAND_WORDS)).ok_or(Error::State)?;
-        let (lags, rest) = rest.split_at_mut_checked(raw * spec.if_has(Stats::LAGS, LAG_WORDS)).ok_or(Error::State)?;
+        let (clock, rest) = state.split_first_mut().ok_or(Error::State)?;
+        let all = spec.all_channels();
+        let (channels, rest) = rest.split_at_mut_checked(all * CHANNEL_WORDS).ok_or(Error::State)?;
+        let bands = all * spec.if_has(Stats::BANDS, BAND_WORDS);
+        let (bands, rest) = rest.split_at_mut_checked(bands).ok_or(Error::State)?;
         let products = rest.get_mut(..spec.if_has(Stats::CORRELATION, 6 * spec.sensors())).ok_or(Error::State)?;
-        Ok(Parts { clock, channels, bands, lags, products })
+        Ok(Parts { clock, channels, bands, products })
     }
 }
 
-/// Sums of one channel; lives in nine words of the state.
+/// Sums of one channel; lives in eleven words of the state.
 #[derive(Clone, Copy)]
 struct Channel {
     first: i32,
@@ -235,12 +228,16 @@ struct Channel {
     change: u32,
     /// turning points, and in the low two bits the last difference's sign plus one
     turns: u32,
+    /// running mean, in 1/256
+    baseline: i32,
+    /// crossings, and in the lowest bit whether the last value lay above
+    crossings: u32,
 }
 
 impl Channel {
     #[inline(always)]
     fn load(words: &[u32; CHANNEL_WORDS]) -> Channel {
-        let [first, last, sum, low, high, least, greatest, change, turns] = *words;
+        let [first, last, sum, low, high, least, greatest, change, turns, baseline, crossings] = *words;
         Channel {
             first: first as i32,
             last: last as i32,
@@ -250,6 +247,8 @@ impl Channel {
             greatest: greatest as i32,
             change,
             turns,
+            baseline: baseline as i32,
+            crossings,
         }
     }
 
@@ -265,13 +264,17 @@ impl Channel {
             self.greatest as u32,
             self.change,
             self.turns,
+            self.baseline as u32,
+            self.crossings,
         ];
     }
 
     #[inline(always)]
-    fn take(&mut self, x: i32, is_first: bool) {
-        if is_first {
-            *self = Channel { first: x, last: x, sum: 0, squares: 0, least: x, greatest: x, change: 0, turns: 1 };
+    fn take(&mut self, x: i32, t: u32) {
+        if t == 0 {
+            let sums =
+                Channel { first: x, last: x, least: x, greatest: x, turns: 1, ..Channel::load(&[0; CHANNEL_WORDS]) };
+            *self = Channel { baseline: x << BASELINE_BITS, ..sums };
             return;
         }
         let d = x.wrapping_sub(self.first);
@@ -287,6 +290,13 @@ impl Channel {
         let sign = difference.signum().wrapping_add(1) as u32;
         // Signs plus one: 0 and 2 are opposite, 1 is no change.
         let turned = self.turns & 3 != 1 && sign == 2 - (self.turns & 3) && sign != 1;
+        // b += (x − b) / 2^⌊log2(t+1)⌋: a running mean without division. |x·256| ≤ 2²³.
+        let scaled = x << BASELINE_BITS;
+        let above = u32::from(scaled > self.baseline);
+        let crossed = t > 1 && self.crossings & 1 != above;
+        self.crossings = (self.crossings & !1).wrapping_add(if crossed { 2 } else { 0 }) | above;
+        self.baseline =
+            self.baseline.wrapping_add(scaled.wrapping_sub(self.baseline) >> t.wrapping_add(1).max(1).ilog2());
         self.turns = (self.turns & !3).wrapping_add(if turned { 4 } else { 0 }) | sign;
     }
 
@@ -314,26 +324,26 @@ pub fn push(spec: &Spec, state: &mut [u32], sample: &[i16]) -> Result<(), Error>
         return Err(Error::Sample);
     }
     let parts = Parts::of(spec, state)?;
-    let [t, position] = parts.clock else { return Err(Error::State) };
-    let is_first = *t == 0;
+    let t = *parts.clock;
     let mut channels = parts.channels.as_chunks_mut::<CHANNEL_WORDS>().0.iter_mut();
-    let take = |x: i32, words: &mut [u32; CHANNEL_WORDS]| {
-        let mut channel = Channel::load(words);
-        channel.take(x, is_first);
-        channel.store(words);
+    let mut bands = parts.bands.as_chunks_mut::<BAND_WORDS>().0.iter_mut();
+    let mut take = |x: i32| {
+        if let Some(words) = channels.next() {
+            let mut channel = Channel::load(words);
+            channel.take(x, t);
+            channel.store(words);
+        }
+        if let Some(words) = bands.next() {
+            push_bands(x, t, words);
+        }
     };
-    for (&x, words) in sample.iter().zip(channels.by_ref()) {
-        take(i32::from(x), words);
+    for &x in sample {
+        take(i32::from(x));
     }
-    // Where magnitudes are taken their channels follow.
-    for (axes, words) in sample.as_chunks::<3>().0.iter().zip(channels) {
-        take(magnitude(axes), words);
-    }
-    for (&x, words) in sample.iter().zip(parts.bands.as_chunks_mut::<BAND_WORDS>().0) {
-        push_bands(i32::from(x), *t, words);
-    }
-    for (&x, words) in sample.iter().zip(parts.lags.as_chunks_mut::<LAG_WORDS>().0) {
-        push_lags(x, *t, *position, words);
+    if spec.stats.has(Stats::MAGNITUDE) {
+        for axes in sample.as_chunks::<3>().0 {
+            take(magnitude(axes));
+        }
     }
     // d of each axis is x − first, and the first step's are 0.
     for (i, (axes, words)) in sample.as_chunks::<3>().0.iter().zip(parts.products.as_chunks_mut::<6>().0).enumerate() {
@@ -345,8 +355,7 @@ pub fn push(spec: &Spec, state: &mut [u32], sample: &[i16]) -> Result<(), Error>
             *pair = [sum as u32, (sum >> 32) as u32];
         }
     }
-    *t = t.wrapping_add(1);
-    *position = if *position + 1 >= RING as u32 { 0 } else { *position + 1 };
+    *parts.clock = t.wrapping_add(1);
     Ok(())
 }
 
@@ -365,8 +374,8 @@ fn magnitude(axes: &[i16; 3]) -> i32 {
     isqrt32(square(x).wrapping_add(square(y)).wrapping_add(square(z))).min(32767) as i32
 }
 
-/// Per level l the signed sum of the pair of blocks under way, and Σ|pairs|: with 2ˡ⁺¹ ≤ 16 steps of
-/// |x| ≤ 2¹⁵ a pair is below 2²⁰, and 4096 steps' pairs sum to less than 2²⁹.
+/// Per level l the signed sum of the pair of blocks under way, and Σ|pairs|: with 2ˡ⁺¹ ≤ 32 steps of
+/// |x| ≤ 2¹⁵ a pair is below 2²⁰, and 4096 steps' pairs sum to less than 2²⁸.
 #[inline(always)]
 fn push_bands(x: i32, t: u32, words: &mut [u32; BAND_WORDS]) {
     for (level, pair) in words.as_chunks_mut::<2>().0.iter_mut().enumerate() {
@@ -381,30 +390,11 @@ fn push_bands(x: i32, t: u32, words: &mut [u32; BAND_WORDS]) {
     }
 }
 
-/// The ring holds the last 20 values, two a word, the newest at `position`.
-#[inline(always)]
-fn push_lags(x: i16, t: u32, position: u32, words: &mut [u32; LAG_WORDS]) {
-    let Some((ring, sums)) = words.split_first_chunk_mut::<{ RING / 2 }>() else { return };
-    for (&lag, sum) in LAGS.iter().zip(sums) {
-        let lag = u32::from(lag);
-        if t >= lag {
-            let at = if position >= lag { position - lag } else { position + RING as u32 - lag };
-            let word = ring.get(at as usize / 2).copied().unwrap_or(0);
-            let before = (word >> (16 * (at & 1))) as u16 as i16;
-            *sum = sum.wrapping_add((i32::from(x) - i32::from(before)).unsigned_abs());
-        }
-    }
-    if let Some(word) = ring.get_mut(position as usize / 2) {
-        let shift = 16 * (position & 1);
-        *word = *word & !(0xFFFF << shift) | u32::from(x as u16) << shift;
-    }
-}
-
 /// Ends a window: calls `emit(i, feature)` for every i in order. All time steps must have been pushed.
 pub fn finish(spec: &Spec, state: &mut [u32], mut emit: impl FnMut(usize, i32)) -> Result<(), Error> {
     let parts = Parts::of(spec, state)?;
     let n = u32::from(spec.window);
-    if parts.clock.first() != Some(&n) || n < 32 {
+    if *parts.clock != n || n < 32 {
         return Err(Error::State);
     }
     let mut i = 0;
@@ -413,6 +403,7 @@ pub fn finish(spec: &Spec, state: &mut [u32], mut emit: impl FnMut(usize, i32)) 
         i += 1;
     };
     let has = |stats| spec.stats.has(stats);
+    let mut bands = parts.bands.as_chunks::<BAND_WORDS>().0.iter();
     for words in parts.channels.as_chunks::<CHANNEL_WORDS>().0 {
         let channel = Channel::load(words);
         let mean = channel.mean(n as i32);
@@ -424,8 +415,9 @@ pub fn finish(spec: &Spec, state: &mut [u32], mut emit: impl FnMut(usize, i32)) 
             put(log(isqrt(channel.spread(n.into()) * 256) / n));
         }
         if has(Stats::RANGE) {
-            put(channel.least * 16);
-            put(channel.greatest * 16);
+            let value = |v: i32| if has(Stats::SIGNED_LOG) { signed_log(v) } else { v * 16 };
+            put(value(channel.least));
+            put(value(channel.greatest));
         }
         if has(Stats::EXCURSION) {
             put(log((channel.greatest * 16).wrapping_sub(mean).max(0) as u32));
@@ -437,16 +429,12 @@ pub fn finish(spec: &Spec, state: &mut [u32], mut emit: impl FnMut(usize, i32)) 
         if has(Stats::TURNS) {
             put((channel.turns >> 2) as i32);
         }
-    }
-    let mut bands = parts.bands.as_chunks::<BAND_WORDS>().0.iter();
-    let mut lags = parts.lags.as_chunks::<LAG_WORDS>().0.iter();
-    for _ in 0..spec.channels {
+        if has(Stats::CROSSINGS) {
+            put((channel.crossings >> 1) as i32);
+        }
         for (level, pair) in bands.next().map_or(&[][..], |words| words.as_chunks::<2>().0).iter().enumerate() {
             // n >> (level + 1) pairs of blocks of 2^level steps.
             put(log(average(pair[1], (n >> (level + 1)) << level)));
-        }
-        for (&sum, lag) in lags.next().map_or(&[][..], |words| words.get(RING / 2..).unwrap_or(&[])).iter().zip(LAGS) {
-            put(log(average(sum, n - u32::from(lag))));
         }
     }
     for (sensor, words) in parts.products.as_chunks::<6>().0.iter().enumerate() {
@@ -484,6 +472,12 @@ fn correlation(n: i64, products: i64, (sum_a, spread_a): (i64, u64), (sum_b, spr
     }
     let r = (size * 1024 / scale).min(1024) as i32;
     if covariance < 0 { -r } else { r }
+}
+
+/// `±(L(|v|) − L(0))`, v in counts.
+fn signed_log(v: i32) -> i32 {
+    let size = log(v.unsigned_abs() * 16) - (7 << 10);
+    if v < 0 { -size } else { size }
 }
 
 /// `1024·log2(v + 128)`, linear between powers of two; `v` in sixteenths of a count.

@@ -35,7 +35,8 @@ pub fn run(args: &DataArgs, data: &Data, output: Output) -> Result<()> {
                 "{} windows of {window} samples at {rate_hz} Hz, {channels} channels of int16 counts:",
                 thousands(set.len() as u64)
             ));
-            let names: Vec<String> = (0..*channels).map(|c| format!("{} ({:.3e} {} a count)", channel_names[c], lsb[c], units[c])).collect();
+            let names: Vec<String> =
+                (0..*channels).map(|c| format!("{} ({:.3e} {} a count)", channel_names[c], lsb[c], units[c])).collect();
             output.line(format!("  {}", names.join(", ")));
         }
         Input::Vectors { dim, .. } => output.line(format!("{} vectors of {dim} values", thousands(set.len() as u64))),

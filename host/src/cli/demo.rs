@@ -26,7 +26,11 @@ const COUNTED: usize = 4;
 pub fn run(args: &DemoArgs, data: &Data, output: Output) -> Result<()> {
     let started = Instant::now();
     let dataset = data.load("spar")?;
-    output.line(format!("1  data    {}: {} windows of raw samples, 6 channels at 50 Hz", dataset.title, thousands(dataset.len() as u64)));
+    output.line(format!(
+        "1  data    {}: {} windows of raw samples, 6 channels at 50 Hz",
+        dataset.title,
+        thousands(dataset.len() as u64)
+    ));
     let request = Request { data: "spar".into(), ..Request::default() };
     let (run, graph) = train(&request, &dataset, &args.output, output)?;
     let (_, split) = crate::run::held_out(&dataset, &run.held_out)?;
@@ -53,18 +57,24 @@ pub fn run(args: &DemoArgs, data: &Data, output: Output) -> Result<()> {
             Ok(result) => {
                 let (row, object) = result.show(board, &bytes)?;
                 if let Some(d) = &result.verified.first_difference {
-                    failed.push(format!("{} differs from the host in operator {} ({})", board.name, d.operator, d.kind));
+                    failed
+                        .push(format!("{} differs from the host in operator {} ({})", board.name, d.operator, d.kind));
                 }
                 failed.extend(result.over_bound(board, &bytes)?);
                 table.push(row);
                 objects.push(object);
             }
-            Err(error) if qemu_version(&board.machine.qemu).is_err() => skipped.push(format!("{}: {}", board.name, super::chain(&error))),
+            Err(error) if qemu_version(&board.machine.qemu).is_err() => {
+                skipped.push(format!("{}: {}", board.name, super::chain(&error)))
+            }
             Err(error) => failed.push(format!("{}: {}", board.name, super::chain(&error))),
         }
     }
     output.line("4  boards  the same artifact and windows on each, every score compared with the host's\n");
-    output.table(&["board", "samples", "identical", "instructions", "a time step", "firmware", "model", "arena", "stack"], &table);
+    output.table(
+        &["board", "samples", "identical", "instructions", "a time step", "firmware", "model", "arena", "stack"],
+        &table,
+    );
     for line in &skipped {
         output.line(format!("skipped  {line}"));
     }
@@ -84,7 +94,8 @@ fn summary(run: &Run, boards: &[Value], skipped: &[String], seconds: f64) -> Val
         Value::Object(pairs.collect::<Map<_, _>>())
     };
     let baselines = run.models.iter().enumerate().filter(|(i, _)| *i != run.chosen).map(|(_, m)| {
-        let mut object: Map<String, Value> = m.metrics.iter().map(|(name, float, _)| (name.clone(), first(float))).collect();
+        let mut object: Map<String, Value> =
+            m.metrics.iter().map(|(name, float, _)| (name.clone(), first(float))).collect();
         object.insert("parameters".into(), json!(m.parameters));
         object.insert("macs".into(), json!(m.macs));
         object.insert("int8_bytes".into(), json!(m.int8_bytes));
@@ -140,7 +151,9 @@ impl OnBoard {
     fn over_bound(&self, board: &Board, model: &Aligned) -> Result<Vec<String>> {
         let artifact = model.artifact()?;
         let manifest = artifact.manifest();
-        let Some(bound) = Items::<Bound>::new(manifest.bounds, manifest.bound_count.into()).find(|b| b.board == board.name) else {
+        let Some(bound) =
+            Items::<Bound>::new(manifest.bounds, manifest.bound_count.into()).find(|b| b.board == board.name)
+        else {
             return Ok(vec![]);
         };
         let Ok((finish, push)) = self.counts else { return Ok(vec![]) };
@@ -148,7 +161,9 @@ impl OnBoard {
         Ok(over
             .into_iter()
             .filter(|(_, counted, bound)| *counted > u64::from(*bound))
-            .map(|(what, counted, bound)| format!("{}: {what} took {counted} instructions, its bound is {bound}", board.name))
+            .map(|(what, counted, bound)| {
+                format!("{}: {what} took {counted} instructions, its bound is {bound}", board.name)
+            })
             .collect())
     }
 }
@@ -162,7 +177,10 @@ fn on_all_boards(model: &Aligned, inputs: &[Vec<i16>], output: Output) -> Vec<Re
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
-                while let Some((board, slot)) = { let i = next.fetch_add(1, Ordering::Relaxed); boards.get(i).zip(results.get(i)) } {
+                while let Some((board, slot)) = {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    boards.get(i).zip(results.get(i))
+                } {
                     let result = on_board(board, model, &share(board, inputs), &bar);
                     *slot.lock().unwrap_or_else(|p| p.into_inner()) = Some(result);
                 }
@@ -188,7 +206,8 @@ fn on_board(board: &Board, model: &Aligned, inputs: &[Vec<i16>], bar: &indicatif
     drop(device);
     let counts = count(board, model, &inputs[..COUNTED.min(inputs.len())])?;
     let most = |v: &[u64]| v.iter().copied().max();
-    let counts = counts.and_then(|c| most(&c.finish).zip(most(&c.push)).ok_or_else(|| "nothing was counted".to_string()));
+    let counts =
+        counts.and_then(|c| most(&c.finish).zip(most(&c.push)).ok_or_else(|| "nothing was counted".to_string()));
     let firmware = Firmware::of(board).context("firmware")?;
     Ok(OnBoard { verified, counts, firmware })
 }

@@ -30,20 +30,28 @@ pub fn run(data: &Data, output: Output) -> Result<()> {
                 checks.push((format!("target {target}"), if there { Ok("installed".into()) } else { Err(missing) }));
             }
         }
-        Err(_) => checks.push(("rustup".into(), Err("not found; get it from rustup.rs, boards are built with it".into()))),
+        Err(_) => {
+            checks.push(("rustup".into(), Err("not found; get it from rustup.rs, boards are built with it".into())))
+        }
     }
     for board in Board::all() {
-        let state = Firmware::of(board).map(|f| format!("{} bytes of flash", f.flash_bytes)).map_err(|e| super::chain(&e));
+        let state =
+            Firmware::of(board).map(|f| format!("{} bytes of flash", f.flash_bytes)).map_err(|e| super::chain(&e));
         checks.push((format!("firmware {}", board.name), state));
     }
     let cc = Command::new("cc").arg("--version").output().ok().filter(|o| o.status.success());
     let cc = cc.and_then(|o| String::from_utf8_lossy(&o.stdout).lines().next().map(str::to_owned));
-    checks.push(("cc (counts instructions)".into(), cc.ok_or("not found: sudo apt-get install gcc; without it instructions are not counted".into())));
+    checks.push((
+        "cc (counts instructions)".into(),
+        cc.ok_or("not found: sudo apt-get install gcc; without it instructions are not counted".into()),
+    ));
     for entry in registry() {
         let state = match (entry.file, data.dir.clone().or_else(|| std::env::var_os("SMIDGEN_DATA").map(Into::into))) {
             (None, _) => Ok("built in".to_string()),
             (Some(file), Some(dir)) if dir.join(file).is_file() => Ok(format!("{}", dir.join(file).display())),
-            (Some(file), _) => Err(format!("{file} is in no data folder; optional: set SMIDGEN_DATA or give --data-dir")),
+            (Some(file), _) => {
+                Err(format!("{file} is in no data folder; optional: set SMIDGEN_DATA or give --data-dir"))
+            }
         };
         checks.push((format!("data {}", entry.name), state));
     }
@@ -54,7 +62,11 @@ pub fn run(data: &Data, output: Output) -> Result<()> {
         }
     }
     let missing = checks.iter().filter(|(_, state)| state.is_err()).count();
-    output.line(if missing == 0 { "all is there".into() } else { format!("{missing} of {} are missing", checks.len()) });
+    output.line(if missing == 0 {
+        "all is there".into()
+    } else {
+        format!("{missing} of {} are missing", checks.len())
+    });
     output.result(json!({ "missing": missing, "checks": checks.iter().map(|(name, state)| json!({
         "name": name, "ok": state.is_ok(), "text": match state { Ok(t) | Err(t) => t },
     })).collect::<Vec<_>>() }));

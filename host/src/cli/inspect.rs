@@ -26,14 +26,24 @@ pub fn run(args: &InspectArgs, output: Output) -> Result<()> {
     output.line(match manifest.input {
         Input::Window { spec, .. } => format!(
             "takes windows of {} samples × {} channels, int16; {} features",
-            spec.window, spec.channels, spec.count()
+            spec.window,
+            spec.channels,
+            spec.count()
         ),
         Input::Vector { len } => format!("takes vectors of {len} int16 values"),
     });
     if let Some(p) = provenance {
-        output.line(format!("trained on {}, held out: {}, seed {}, by {}; {}", p.dataset, p.split, p.seed, p.tool, p.settings));
+        output.line(format!(
+            "trained on {}, held out: {}, seed {}, by {}; {}",
+            p.dataset, p.split, p.seed, p.tool, p.settings
+        ));
         for m in Items::<Metric>::new(p.metrics, p.metric_count.into()) {
-            output.line(format!("  {}: float {:.2} %, int8 {:.2} %", m.name, f64::from(m.float) / 100.0, f64::from(m.int8) / 100.0));
+            output.line(format!(
+                "  {}: float {:.2} %, int8 {:.2} %",
+                m.name,
+                f64::from(m.float) / 100.0,
+                f64::from(m.int8) / 100.0
+            ));
         }
     }
     let classes: Vec<String> =
@@ -113,7 +123,9 @@ pub fn describe(artifact: &Artifact<'_>) -> Value {
 fn shape(op: &Op) -> String {
     match *op {
         Op::Standardise { y, .. } => format!("{}", y.len),
-        Op::UnitRms { x, .. } | Op::Rescale { x, .. } | Op::Clamp { x, .. } | Op::Lookup { x, .. } => format!("{}", x.len),
+        Op::UnitRms { x, .. } | Op::Rescale { x, .. } | Op::Clamp { x, .. } | Op::Lookup { x, .. } => {
+            format!("{}", x.len)
+        }
         Op::Dense { x, y, relu, .. } => format!("{} → {}{}", x.len, y.len, if relu { ", ReLU" } else { "" }),
         Op::LowRank { x, z, y, .. } => format!("{} → {} → {}", x.len, z.len, y.len),
         Op::Gate { x, y, bases, .. } => format!("{} → top {} of {bases}", x.len, y.len / 2),

@@ -12,7 +12,10 @@ use crate::data::Dataset;
 use crate::family::parsnets::{Geometry, test_rows, use_of_bases};
 use crate::graph::{Graph, Op};
 use crate::infer::{self, Host};
-use crate::report::{Axis, Cell, FrontPlot, FrontPoint, FrontSeries, HeatMap, LinePlot, Page, Section, Series, ShareBars, ShareColumn, SpectrumPlot, Table, Unit};
+use crate::report::{
+    Axis, Cell, FrontPlot, FrontPoint, FrontSeries, HeatMap, LinePlot, Page, Section, Series, ShareBars, ShareColumn,
+    SpectrumPlot, Table, Unit,
+};
 use crate::run::{Run, held_out};
 
 pub fn run(args: &LookArgs, data: &Data, output: Output) -> Result<()> {
@@ -45,14 +48,19 @@ pub fn write(run: &Run, graph: &Graph, dataset: &Dataset, path: &Path) -> Result
         .fact("of arena", format!("{} B", thousands(artifact.arena_bytes().into())));
     for (name, float, int8) in &chosen.metrics {
         if let (Some(float), Some(int8)) = (float.first(), int8.first()) {
-            page = page.fact(format!("{name}, int8"), format!("{:.1} %", 100.0 * int8)).fact(format!("{name}, float"), format!("{:.1} %", 100.0 * float));
+            page = page
+                .fact(format!("{name}, int8"), format!("{:.1} %", 100.0 * int8))
+                .fact(format!("{name}, float"), format!("{:.1} %", 100.0 * float));
         }
     }
     page = page.section(compared(run));
     if run.curve.len() > 1 {
         let points = run.curve.iter().map(|&(step, loss)| (step as f64, loss)).collect();
-        let plot = LinePlot::new(Axis::plain("step"), Axis::plain("loss"), vec![Series::new(chosen.name.clone(), points)]);
-        page = page.section(Section::new("Training").figure(&plot, "Loss of the exported model, averaged between two points."));
+        let plot =
+            LinePlot::new(Axis::plain("step"), Axis::plain("loss"), vec![Series::new(chosen.name.clone(), points)]);
+        page = page.section(
+            Section::new("Training").figure(&plot, "Loss of the exported model, averaged between two points."),
+        );
     }
     page = page.section(answers(graph, dataset, &rows, artifact)?);
     page = page.section(geometry(graph, dataset)?);
@@ -60,7 +68,10 @@ pub fn write(run: &Run, graph: &Graph, dataset: &Dataset, path: &Path) -> Result
     let part = |f: &dyn Fn(&super::inspect::Operator) -> u32| ops.iter().map(|o| f64::from(f(o))).collect::<Vec<f64>>();
     let bars = ShareBars::new(
         ops.iter().map(|o| format!("{} {}", o.name, o.shape)).collect(),
-        vec![ShareColumn::new("bytes", Unit::Bytes, part(&|o| o.bytes)), ShareColumn::new("MACs", Unit::Count, part(&|o| o.macs))],
+        vec![
+            ShareColumn::new("bytes", Unit::Bytes, part(&|o| o.bytes)),
+            ShareColumn::new("MACs", Unit::Count, part(&|o| o.macs)),
+        ],
     );
     page = page.section(
         Section::new("Where the bytes and the MACs go")
@@ -77,7 +88,12 @@ fn compared(run: &Run) -> Section {
     let mut table = Table::new(columns);
     let percent = |values: &[f64]| Cell::over(&values.iter().map(|v| 100.0 * v).collect::<Vec<_>>(), 1);
     for (i, m) in run.models.iter().enumerate() {
-        let mut cells = vec![Cell::from(m.name.as_str()), Cell::Count(m.parameters as u64), Cell::Count(m.macs as u64), Cell::Count(m.int8_bytes as u64)];
+        let mut cells = vec![
+            Cell::from(m.name.as_str()),
+            Cell::Count(m.parameters as u64),
+            Cell::Count(m.macs as u64),
+            Cell::Count(m.int8_bytes as u64),
+        ];
         cells.extend(m.metrics.iter().map(|x| percent(&x.1)));
         cells.extend(m.metrics.iter().map(|x| percent(&x.2)));
         table = table.row(cells);
@@ -96,16 +112,30 @@ fn compared(run: &Run) -> Section {
             })
             .collect::<Vec<_>>()
     };
-    let front = FrontPlot::new(Axis::count("MACs of one inference"), Axis::percent(last.clone()), points(&|m| m.macs as f64));
+    let front =
+        FrontPlot::new(Axis::count("MACs of one inference"), Axis::percent(last.clone()), points(&|m| m.macs as f64));
     Section::new("Side by side")
         .text(run.reason.clone() + ".")
-        .table(table, "All models trained on the same samples; the exported one stands out. MACs include the class table.")
+        .table(
+            table,
+            "All models trained on the same samples; the exported one stands out. MACs include the class table.",
+        )
         .figure(&front, format!("{last} of the int8 artifacts against their cost. Up and to the left is better."))
 }
 
-fn answers(graph: &Graph, dataset: &Dataset, rows: &[u32], artifact: smidgen_shared::artifact::Artifact<'_>) -> Result<Section> {
+fn answers(
+    graph: &Graph,
+    dataset: &Dataset,
+    rows: &[u32],
+    artifact: smidgen_shared::artifact::Artifact<'_>,
+) -> Result<Section> {
     let names: Vec<String> = graph.classes.iter().map(|c| c.name.clone()).collect();
-    let truths: Vec<String> = dataset.classes.iter().filter(|c| rows.iter().any(|&r| dataset.classes[usize::from(dataset.class[r as usize])] == **c)).cloned().collect();
+    let truths: Vec<String> = dataset
+        .classes
+        .iter()
+        .filter(|c| rows.iter().any(|&r| dataset.classes[usize::from(dataset.class[r as usize])] == **c))
+        .cloned()
+        .collect();
     let mut counts = vec![vec![0u64; names.len()]; truths.len()];
     let mut arena = Vec::new();
     let mut host = Host::new(artifact, &mut arena)?;
@@ -118,15 +148,17 @@ fn answers(graph: &Graph, dataset: &Dataset, rows: &[u32], artifact: smidgen_sha
         }
     }
     let map = HeatMap::confusion(truths, names, &counts);
-    Ok(Section::new("Answers").figure(&map, "Rows are true classes, columns the int8 model's answers on held-out samples."))
+    Ok(Section::new("Answers")
+        .figure(&map, "Rows are true classes, columns the int8 model's answers on held-out samples."))
 }
 
 /// Singular values, angles and use of bases at the semantic vector s.
 fn geometry(graph: &Graph, dataset: &Dataset) -> Result<Section> {
     let rows = &super::verify::spread(&(0..dataset.len() as u32).collect::<Vec<_>>(), GEOMETRY_SAMPLES);
     let y = &rows.iter().map(|&r| dataset.class[r as usize]).collect::<Vec<_>>()[..];
-    let mut section = Section::new("Geometry of the semantic space")
-        .text("ParsNets asks for low rank within a class and high rank between classes: class subspaces that are orthogonal.");
+    let mut section = Section::new("Geometry of the semantic space").text(
+        "ParsNets asks for low rank within a class and high rank between classes: class subspaces that are orthogonal.",
+    );
     let spec = match &graph.input {
         crate::graph::Input::Window(spec) => Some(spec),
         crate::graph::Input::Vector(_) => None,
@@ -155,7 +187,10 @@ fn geometry(graph: &Graph, dataset: &Dataset) -> Result<Section> {
         "Singular values of s, over the largest: one line a class, and the classes' means together. Steep lines mean low rank.",
     );
     if names.len() > 1 {
-        section = section.figure(&HeatMap::angles(names.clone(), &g.angles), "Angles between the leading directions of two classes; 90° is orthogonal.");
+        section = section.figure(
+            &HeatMap::angles(names.clone(), &g.angles),
+            "Angles between the leading directions of two classes; 90° is orthogonal.",
+        );
     }
     if gate_node.is_some() {
         let used = use_of_bases(&gates, y, dataset.classes.len());

@@ -256,7 +256,12 @@ fn dispatch(cli: Cli, output: Output) -> Result<()> {
         Verb::Reproduce(args) => reproduce::run(&args, &data, output),
         Verb::Demo(args) => demo::run(&args, &data, output),
         Verb::Completions { shell } => {
-            clap_complete::generate(shell, &mut <Cli as clap::CommandFactory>::command(), "smidgen", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut <Cli as clap::CommandFactory>::command(),
+                "smidgen",
+                &mut std::io::stdout(),
+            );
             Ok(())
         }
     }

@@ -34,7 +34,8 @@ pub fn run(args: &ReproduceArgs, data: &Data, output: Output) -> Result<()> {
             }
         };
         let bar = super::train::bar(output, trainings(suite, &dataset, seeds.len())? as u64, suite.key);
-        let measured = measure(suite, &dataset, &seeds, threads, &|| bar.inc(1)).with_context(|| suite.key.to_string())?;
+        let measured =
+            measure(suite, &dataset, &seeds, threads, &|| bar.inc(1)).with_context(|| suite.key.to_string())?;
         bar.finish_and_clear();
         show(suite, &measured, seeds.len(), output);
         if let Some(folder) = &args.output {
@@ -43,7 +44,9 @@ pub fn run(args: &ReproduceArgs, data: &Data, output: Output) -> Result<()> {
         rows.extend(measured.iter().flat_map(|row| json_rows(suite, row)));
     }
     let seconds = started.elapsed().as_secs_f64();
-    output.line(format!("{seconds:.0} s; the paper's tables are not known to us, so no row stands beside a figure of its own"));
+    output.line(format!(
+        "{seconds:.0} s; the paper's tables are not known to us, so no row stands beside a figure of its own"
+    ));
     output.result(json!({ "family": args.family, "rows": rows, "within": 0, "total": 0, "seconds": (seconds * 10.0).round() / 10.0 }));
     Ok(())
 }
@@ -62,7 +65,11 @@ fn json_rows(suite: &Suite, row: &Row) -> Vec<Value> {
 
 fn percent(values: &[f64]) -> String {
     let s = Summary::of(values);
-    if values.len() < 2 { format!("{:.1}", 100.0 * s.mean) } else { format!("{:.1} ± {:.1}", 100.0 * s.mean, 100.0 * s.deviation) }
+    if values.len() < 2 {
+        format!("{:.1}", 100.0 * s.mean)
+    } else {
+        format!("{:.1} ± {:.1}", 100.0 * s.mean, 100.0 * s.deviation)
+    }
 }
 
 fn show(suite: &Suite, rows: &[Row], seeds: usize, output: Output) {
@@ -70,12 +77,20 @@ fn show(suite: &Suite, rows: &[Row], seeds: usize, output: Output) {
     let mut header = vec!["model", "parameters", "MACs", "int8 bytes"];
     header.extend(rows[0].metrics.iter().map(|m| m.0.as_str()));
     header.push("int8");
-    let table: Vec<Vec<String>> = rows.iter().map(|row| {
-        let mut cells = vec![row.name.clone(), thousands(row.parameters as u64), thousands(row.macs as u64), thousands(row.int8_bytes as u64)];
-        cells.extend(row.metrics.iter().map(|m| percent(&m.1)));
-        cells.push(row.metrics.last().map_or(String::new(), |m| percent(&m.2)));
-        cells
-    }).collect();
+    let table: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            let mut cells = vec![
+                row.name.clone(),
+                thousands(row.parameters as u64),
+                thousands(row.macs as u64),
+                thousands(row.int8_bytes as u64),
+            ];
+            cells.extend(row.metrics.iter().map(|m| percent(&m.1)));
+            cells.push(row.metrics.last().map_or(String::new(), |m| percent(&m.2)));
+            cells
+        })
+        .collect();
     output.table(&header, &table);
 }
 
@@ -95,15 +110,35 @@ fn write(folder: &Path, suite: &Suite, rows: &[Row], seeds: usize) -> Result<()>
         });
         standalone(&FrontPlot::new(axis, Axis::percent(metric.clone()), series.collect()).svg())
     };
-    write_atomic(&folder.join(format!("{}-macs.svg", suite.key)), plot(Axis::count("MACs of one inference"), &|r| r.macs).as_bytes())?;
-    write_atomic(&folder.join(format!("{}-bytes.svg", suite.key)), plot(Axis::bytes("int8 artifact"), &|r| r.int8_bytes).as_bytes())?;
-    let mut text = format!("## {}\n\n`smidgen reproduce parsnets --only {}`, {seeds} seeds, mean ± standard deviation over seeds of the mean over splits, in %. int8: the artifact's, on raw samples.\n\n", suite.title, suite.key);
+    write_atomic(
+        &folder.join(format!("{}-macs.svg", suite.key)),
+        plot(Axis::count("MACs of one inference"), &|r| r.macs).as_bytes(),
+    )?;
+    write_atomic(
+        &folder.join(format!("{}-bytes.svg", suite.key)),
+        plot(Axis::bytes("int8 artifact"), &|r| r.int8_bytes).as_bytes(),
+    )?;
+    let mut text = format!(
+        "## {}\n\n`smidgen reproduce parsnets --only {}`, {seeds} seeds, mean ± standard deviation over seeds of the mean over splits, in %. int8: the artifact's, on raw samples.\n\n",
+        suite.title, suite.key
+    );
     let names: Vec<&str> = rows[0].metrics.iter().map(|m| m.0.as_str()).collect();
     let both: Vec<String> = names.iter().flat_map(|n| [n.to_string(), format!("{n} int8")]).collect();
-    text += &format!("| model | parameters | MACs | int8 bytes | {} |\n|---|---:|---:|---:|{}\n", both.join(" | "), "---:|".repeat(both.len()));
+    text += &format!(
+        "| model | parameters | MACs | int8 bytes | {} |\n|---|---:|---:|---:|{}\n",
+        both.join(" | "),
+        "---:|".repeat(both.len())
+    );
     for row in rows {
         let cells: Vec<String> = row.metrics.iter().flat_map(|m| [percent(&m.1), percent(&m.2)]).collect();
-        text += &format!("| {} | {} | {} | {} | {} |\n", row.name, thousands(row.parameters as u64), thousands(row.macs as u64), thousands(row.int8_bytes as u64), cells.join(" | "));
+        text += &format!(
+            "| {} | {} | {} | {} | {} |\n",
+            row.name,
+            thousands(row.parameters as u64),
+            thousands(row.macs as u64),
+            thousands(row.int8_bytes as u64),
+            cells.join(" | ")
+        );
     }
     text += &format!("\n![accuracy against MACs]({0}-macs.svg)\n![accuracy against bytes]({0}-bytes.svg)\n", suite.key);
     write_atomic(&folder.join(format!("{}.md", suite.key)), text.as_bytes())

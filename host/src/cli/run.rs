@@ -36,7 +36,12 @@ pub fn run(args: &RunArgs, data: &Data, output: Output) -> Result<()> {
         let answer = *names.get(usize::from(class)).context("the model has no such class")?;
         let truth = &held.dataset.classes[usize::from(held.dataset.class[row as usize])];
         right += usize::from(answer == truth);
-        table.push(vec![row.to_string(), truth.clone(), answer.to_string(), if answer == truth { "" } else { "×" }.into()]);
+        table.push(vec![
+            row.to_string(),
+            truth.clone(),
+            answer.to_string(),
+            if answer == truth { "" } else { "×" }.into(),
+        ]);
     }
     output.table(&["sample", "class", "answer", ""], &table);
     output.line(format!("{right} of {} right, on {}", rows.len(), place.unwrap_or("this machine")));

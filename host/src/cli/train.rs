@@ -40,8 +40,11 @@ pub fn run(args: &TrainArgs, data: &Data, output: Output) -> Result<()> {
     let (request, folder) = match &args.resume {
         Some(folder) => {
             let path = folder.join("request.json");
-            let text = std::fs::read(&path).with_context(|| format!("{} cannot be read: is {} a run's folder?", path.display(), folder.display()))?;
-            let request: Request = serde_json::from_slice(&text).with_context(|| format!("{} is damaged; start the run again", path.display()))?;
+            let text = std::fs::read(&path).with_context(|| {
+                format!("{} cannot be read: is {} a run's folder?", path.display(), folder.display())
+            })?;
+            let request: Request = serde_json::from_slice(&text)
+                .with_context(|| format!("{} is damaged; start the run again", path.display()))?;
             (Request { resume: true, ..request }, folder.clone())
         }
         None => {
@@ -67,7 +70,8 @@ pub fn run(args: &TrainArgs, data: &Data, output: Output) -> Result<()> {
     }
     let dataset = data.load(&name)?;
     let (run, graph) = train(&request, &dataset, &folder, output)?;
-    output.line(format!("run written to {}; next: smidgen look {0}, smidgen export {0} -o model.smg", folder.display()));
+    output
+        .line(format!("run written to {}; next: smidgen look {0}, smidgen export {0} -o model.smg", folder.display()));
     let _ = graph;
     output.result(summary(&run, &folder));
     Ok(())
@@ -157,7 +161,13 @@ struct Done {
 }
 
 /// Validation figures of the plan's candidates, in order.
-fn validate(plan: &Plan, experiment: &Experiment, split: &Split, request: &Request, output: Output) -> Result<Vec<Option<f64>>> {
+fn validate(
+    plan: &Plan,
+    experiment: &Experiment,
+    split: &Split,
+    request: &Request,
+    output: Output,
+) -> Result<Vec<Option<f64>>> {
     let bar = bar(output, plan.candidates.len() as u64, "validation");
     let threads = threads();
     let values = in_parallel(&plan.candidates, threads, |(_, settings)| {
@@ -186,7 +196,14 @@ fn jobs(plan: &Plan, experiment: &Experiment, split: &Split, request: &Request) 
     Ok(each.collect())
 }
 
-fn train_all(jobs: &[Job], experiment: &Experiment, split: &Split, folder: &Path, request: &Request, output: Output) -> Result<Vec<Done>> {
+fn train_all(
+    jobs: &[Job],
+    experiment: &Experiment,
+    split: &Split,
+    folder: &Path,
+    request: &Request,
+    output: Output,
+) -> Result<Vec<Done>> {
     let checkpoints = folder.join("checkpoints");
     std::fs::create_dir_all(&checkpoints).with_context(|| format!("{} cannot be made", checkpoints.display()))?;
     let total: usize = jobs.iter().map(|job| job.settings.steps).sum();
@@ -230,15 +247,42 @@ fn choose(plan: &Plan, validation: &[Option<f64>]) -> (usize, String) {
     let Some(plain) = validation.first().copied().flatten() else {
         return (0, format!("{} is taken: there are too few classes or subjects to validate on", name(0)));
     };
-    let best = validation.iter().enumerate().filter_map(|(i, v)| Some((i, (*v)?))).fold((0, plain), |best, v| if v.1 > best.1 { v } else { best });
+    let best = validation
+        .iter()
+        .enumerate()
+        .filter_map(|(i, v)| Some((i, (*v)?)))
+        .fold((0, plain), |best, v| if v.1 > best.1 { v } else { best });
     let percent = |v: f64| format!("{:.1} %", 100.0 * v);
     if plan.candidates.len() == 1 {
         (0, format!("{} was asked for; validation {}", name(0), percent(plain)))
     } else if best.0 == 0 {
-        let (other, value) = validation.iter().enumerate().skip(1).filter_map(|(i, v)| Some((i, (*v)?))).fold((1, f64::MIN), |b, v| if v.1 > b.1 { v } else { b });
-        (0, format!("{} is taken: validation gives it {}, the best composite ({}) {}", name(0), percent(plain), name(other), percent(value)))
+        let (other, value) = validation
+            .iter()
+            .enumerate()
+            .skip(1)
+            .filter_map(|(i, v)| Some((i, (*v)?)))
+            .fold((1, f64::MIN), |b, v| if v.1 > b.1 { v } else { b });
+        (
+            0,
+            format!(
+                "{} is taken: validation gives it {}, the best composite ({}) {}",
+                name(0),
+                percent(plain),
+                name(other),
+                percent(value)
+            ),
+        )
     } else {
-        (best.0, format!("{} is taken: validation gives it {}, the {} map {}", name(best.0), percent(best.1), name(0), percent(plain)))
+        (
+            best.0,
+            format!(
+                "{} is taken: validation gives it {}, the {} map {}",
+                name(best.0),
+                percent(best.1),
+                name(0),
+                percent(plain)
+            ),
+        )
     }
 }
 
@@ -331,4 +375,3 @@ pub fn bar(output: Output, length: u64, what: &str) -> ProgressBar {
     bar.enable_steady_tick(Duration::from_millis(250));
     bar
 }
-

@@ -51,7 +51,10 @@ pub fn run(args: &VerifyArgs, data: &Data, output: Output) -> Result<()> {
     output.result(report(place, samples, difference.as_ref()));
     match difference {
         None => Ok(()),
-        Some(d) => Err(DoesNotHold(format!("operator {} ({}) is the first that differs on {place}", d.operator, d.kind)).into()),
+        Some(d) => {
+            Err(DoesNotHold(format!("operator {} ({}) is the first that differs on {place}", d.operator, d.kind))
+                .into())
+        }
     }
 }
 
@@ -74,7 +77,14 @@ fn oracle(loaded: &Aligned, ours: &Aligned, inputs: &[Vec<i16>]) -> Result<(usiz
             let (device, host) = (fast.trace(raw, n as u8)?, naive.trace(raw, n as u8)?);
             if let Some(index) = (0..device.len()).find(|&j| device.get(j) != host.get(j)) {
                 let value = |v: &[u8]| v.get(index).map_or(0, |&v| i64::from(v as i8));
-                let d = Difference { sample: i, operator: n, kind: op.kind(), index, host: value(&host), device: value(&device) };
+                let d = Difference {
+                    sample: i,
+                    operator: n,
+                    kind: op.kind(),
+                    index,
+                    host: value(&host),
+                    device: value(&device),
+                };
                 return Ok((i + 1, Some(d)));
             }
         }
@@ -90,8 +100,9 @@ pub struct HeldOut {
 
 /// The samples that a model's training held out, of the data set it names or of another.
 pub fn held_out_rows(artifact: &Artifact<'_>, name: Option<&str>, data: &Data) -> Result<HeldOut> {
-    let provenance: Provenance =
-        postcard::from_bytes(artifact.manifest().provenance).ok().context("the artifact does not say where it comes from")?;
+    let provenance: Provenance = postcard::from_bytes(artifact.manifest().provenance)
+        .ok()
+        .context("the artifact does not say where it comes from")?;
     let dataset = data.load(name.unwrap_or(provenance.dataset))?;
     let rows = if dataset.name == provenance.dataset {
         let (_, split) = crate::run::held_out(&dataset, provenance.split)?;

@@ -51,12 +51,16 @@ pub fn export(graph: &Graph, inputs: &[Vec<f32>], description: &Description) -> 
     }
     let input = match graph.input {
         graph::Input::Window(spec) => artifact::Input::Window { spec, state: plan.state },
-        graph::Input::Vector(n) => artifact::Input::Vector { len: u16::try_from(n).context("a vector of over 65,535 values")? },
+        graph::Input::Vector(n) => {
+            artifact::Input::Vector { len: u16::try_from(n).context("a vector of over 65,535 values")? }
+        }
     };
     let bounds: Vec<(String, u32, u32)> = description
         .boards
         .iter()
-        .map(|(name, core)| (name.clone(), cost::instructions(&input, ops.iter().copied(), *core), cost::per_sample(&input, *core)))
+        .map(|(name, core)| {
+            (name.clone(), cost::instructions(&input, ops.iter().copied(), *core), cost::per_sample(&input, *core))
+        })
         .collect();
     let parts = Parts {
         family: &graph.family,
@@ -163,7 +167,14 @@ impl Plan {
     }
 }
 
-fn quantise(graph: &Graph, i: usize, formats: &[Format], ranges: &Ranges, plan: &Plan, weights: &mut Weights) -> Result<Op> {
+fn quantise(
+    graph: &Graph,
+    i: usize,
+    formats: &[Format],
+    ranges: &Ranges,
+    plan: &Plan,
+    weights: &mut Weights,
+) -> Result<Op> {
     let (y, format) = (plan.output[i], formats[i]);
     let (scale, width) = (format.scale, format.width);
     let x_of = |x: &usize| -> Result<(Region, f64)> {
@@ -177,7 +188,10 @@ fn quantise(graph: &Graph, i: usize, formats: &[Format], ranges: &Ranges, plan: 
             let rows = mean.iter().zip(deviation).enumerate().map(|(i, (&mean, &deviation))| {
                 let bias = -f64::from(mean).round();
                 ensure!(bias.abs() < f64::from(1 << 22), "input {i} has a mean of {mean}, beyond 2²²");
-                Ok(Row { bias: bias as i32, multiplier: multiplier(1.0 / (f64::from(deviation) * scale)).context("an input hardly varies")? })
+                Ok(Row {
+                    bias: bias as i32,
+                    multiplier: multiplier(1.0 / (f64::from(deviation) * scale)).context("an input hardly varies")?,
+                })
             });
             let rows = rows.collect::<Result<Vec<_>>>()?;
             Op::Standardise { y, rows: weights.rows(&rows) }
@@ -218,7 +232,8 @@ fn quantise(graph: &Graph, i: usize, formats: &[Format], ranges: &Ranges, plan: 
             }
             let in_scale = if v.is_some() { z_scale } else { x_scale };
             let (uq, u_bias, scales) = shared_rows(u, in_scale)?;
-            let multipliers: Vec<i32> = scales.iter().map(|s| multiplier(s * in_scale / scale)).collect::<Result<_>>()?;
+            let multipliers: Vec<i32> =
+                scales.iter().map(|s| multiplier(s * in_scale / scale)).collect::<Result<_>>()?;
             Op::Mix {
                 x,
                 gate: plan.output[*gate],
@@ -238,7 +253,9 @@ fn quantise(graph: &Graph, i: usize, formats: &[Format], ranges: &Ranges, plan: 
         graph::Op::Lookup { x, function } => {
             let (x, x_scale) = x_of(x)?;
             let table: Vec<i8> = (-128..128)
-                .map(|q| (f64::from(function.at((f64::from(q) * x_scale) as f32)) / scale).round().clamp(-127.0, 127.0) as i8)
+                .map(|q| {
+                    (f64::from(function.at((f64::from(q) * x_scale) as f32)) / scale).round().clamp(-127.0, 127.0) as i8
+                })
                 .collect();
             Op::Lookup { x, y, table: weights.i8s(&table) }
         }
@@ -264,7 +281,10 @@ fn quantise(graph: &Graph, i: usize, formats: &[Format], ranges: &Ranges, plan: 
 /// `round(2²⁴·ratio)` as an i32.
 fn multiplier(ratio: f64) -> Result<i32> {
     let m = (ratio * f64::from(1 << 24)).round();
-    ensure!(m.abs() <= f64::from(i32::MAX), "a multiplier of {ratio:.3e} is beyond ±128: scales of this node and the one before lie too far apart");
+    ensure!(
+        m.abs() <= f64::from(i32::MAX),
+        "a multiplier of {ratio:.3e} is beyond ±128: scales of this node and the one before lie too far apart"
+    );
     Ok(m as i32)
 }
 
@@ -296,7 +316,10 @@ fn layer(w: &Matrix, b: &[f32], x_scale: f64, y_scale: impl Fn(usize) -> f64) ->
         let scale = scale_of(w.row(i)).max(1e-4 * y_scale(i) / x_scale);
         let (q, bias, scale) = quantise_row(w.row(i), b[i], x_scale, scale);
         weights.extend(q);
-        rows.push(Row { bias, multiplier: multiplier(x_scale * scale / y_scale(i)).with_context(|| format!("row {i}"))? });
+        rows.push(Row {
+            bias,
+            multiplier: multiplier(x_scale * scale / y_scale(i)).with_context(|| format!("row {i}"))?,
+        });
     }
     Ok((weights, rows))
 }

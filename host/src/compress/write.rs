@@ -133,10 +133,16 @@ impl Parts<'_> {
         let list = |items: Vec<Result<Vec<u8>, postcard::Error>>| {
             items.into_iter().collect::<Result<Vec<_>, _>>().map(|parts| parts.concat()).context("postcard")
         };
-        let metrics = list(self.provenance.metrics.iter().map(|m| {
-            let share = |v: f64| (v * 10_000.0).round().clamp(0.0, 10_000.0) as u16;
-            postcard::to_stdvec(&artifact::Metric { name: &m.name, float: share(m.float), int8: share(m.int8) })
-        }).collect())?;
+        let metrics = list(
+            self.provenance
+                .metrics
+                .iter()
+                .map(|m| {
+                    let share = |v: f64| (v * 10_000.0).round().clamp(0.0, 10_000.0) as u16;
+                    postcard::to_stdvec(&artifact::Metric { name: &m.name, float: share(m.float), int8: share(m.int8) })
+                })
+                .collect(),
+        )?;
         let provenance = postcard::to_stdvec(&artifact::Provenance {
             dataset: &self.provenance.dataset,
             split: &self.provenance.split,
@@ -147,10 +153,24 @@ impl Parts<'_> {
             metrics: &metrics,
         })?;
         let ops = list(self.ops.iter().map(postcard::to_stdvec).collect())?;
-        let classes = list(self.classes.iter().map(|c| postcard::to_stdvec(&artifact::Class { name: &c.name, seen: c.seen })).collect())?;
-        let bounds = list(self.bounds.iter().map(|(board, instructions, per_sample)| {
-            postcard::to_stdvec(&artifact::Bound { board, instructions: *instructions, per_sample: *per_sample })
-        }).collect())?;
+        let classes = list(
+            self.classes
+                .iter()
+                .map(|c| postcard::to_stdvec(&artifact::Class { name: &c.name, seen: c.seen }))
+                .collect(),
+        )?;
+        let bounds = list(
+            self.bounds
+                .iter()
+                .map(|(board, instructions, per_sample)| {
+                    postcard::to_stdvec(&artifact::Bound {
+                        board,
+                        instructions: *instructions,
+                        per_sample: *per_sample,
+                    })
+                })
+                .collect(),
+        )?;
         let manifest = postcard::to_stdvec(&Manifest {
             family: self.family,
             input: self.input,
@@ -163,9 +183,14 @@ impl Parts<'_> {
             bounds: &bounds,
             provenance: &provenance,
         })?;
-        let golden = list(vectors.iter().map(|(input, output)| {
-            postcard::to_stdvec(&GoldenVector { input: bytemuck::cast_slice(input), output })
-        }).collect())?;
+        let golden = list(
+            vectors
+                .iter()
+                .map(|(input, output)| {
+                    postcard::to_stdvec(&GoldenVector { input: bytemuck::cast_slice(input), output })
+                })
+                .collect(),
+        )?;
         let golden = postcard::to_stdvec(&Golden { front_crc, count: vectors.len() as u8, vectors: &golden })?;
 
         let mut bytes = vec![0; HEADER_BYTES];

@@ -27,13 +27,9 @@ impl ClassTable {
     pub(super) fn parse(text: &[u8], file: &str) -> anyhow::Result<Self> {
         let table = Table::new(text.to_vec(), file, b',')?;
         let split = table.header.iter().position(|name| name == "split");
-        let columns: Vec<usize> = (1..table.header.len())
-            .filter(|&column| Some(column) != split)
-            .collect();
-        let mut classes = Self {
-            attribute_names: columns.iter().map(|&c| table.header[c].clone()).collect(),
-            ..Self::default()
-        };
+        let columns: Vec<usize> = (1..table.header.len()).filter(|&column| Some(column) != split).collect();
+        let mut classes =
+            Self { attribute_names: columns.iter().map(|&c| table.header[c].clone()).collect(), ..Self::default() };
         table.for_each(|row| classes.add(&table, row, split, &columns))?;
         ensure!(
             classes.unseen.is_empty() || !classes.attribute_names.is_empty(),
@@ -44,34 +40,21 @@ impl ClassTable {
         Ok(classes)
     }
 
-    fn add(
-        &mut self,
-        table: &Table,
-        row: &Row<'_>,
-        split: Option<usize>,
-        columns: &[usize],
-    ) -> anyhow::Result<()> {
+    fn add(&mut self, table: &Table, row: &Row<'_>, split: Option<usize>, columns: &[usize]) -> anyhow::Result<()> {
         let name = row.cell(0);
-        ensure!(
-            !name.is_empty(),
-            "{}: expected a class name, got nothing",
-            row.place(0)
-        );
+        ensure!(!name.is_empty(), "{}: expected a class name, got nothing", row.place(0));
         ensure!(
             !self.classes.iter().any(|class| class == name),
             "{}: class \"{name}\" is here for the second time; keep one row a class",
             row.place(0)
         );
-        let index = u16::try_from(self.classes.len())
-            .with_context(|| format!("{}: more than 65536 classes", row.place(0)))?;
+        let index =
+            u16::try_from(self.classes.len()).with_context(|| format!("{}: more than 65536 classes", row.place(0)))?;
         if let Some(column) = split {
             match row.cell(column) {
                 "seen" => {}
                 "unseen" => self.unseen.push(index),
-                other => bail!(
-                    "{}: expected seen or unseen, got \"{other}\"",
-                    row.place(column)
-                ),
+                other => bail!("{}: expected seen or unseen, got \"{other}\"", row.place(column)),
             }
         }
         for &column in columns {
@@ -94,10 +77,7 @@ mod tests {
     use super::*;
 
     fn error(text: &str) -> String {
-        format!(
-            "{:#}",
-            ClassTable::parse(text.as_bytes(), "classes.csv").unwrap_err()
-        )
+        format!("{:#}", ClassTable::parse(text.as_bytes(), "classes.csv").unwrap_err())
     }
 
     #[test]
@@ -113,37 +93,19 @@ mod tests {
     #[test]
     fn names_row_and_column_of_what_is_wrong() {
         let cases = [
-            (
-                "name,fast\nstir,\n",
-                "class \"stir\" has no attribute \"fast\"",
-            ),
-            (
-                "name,fast\nstir,NaN\n",
-                "classes.csv:2: column \"fast\": expected a finite number",
-            ),
+            ("name,fast\nstir,\n", "class \"stir\" has no attribute \"fast\""),
+            ("name,fast\nstir,NaN\n", "classes.csv:2: column \"fast\": expected a finite number"),
             ("name,fast\nstir,quick\n", "got \"quick\""),
-            (
-                "name,fast\nstir,1\nstir,2\n",
-                "classes.csv:3: column \"name\": class \"stir\" is here for the second",
-            ),
-            (
-                "name,split,fast\nstir,sean,1\n",
-                "expected seen or unseen, got \"sean\"",
-            ),
+            ("name,fast\nstir,1\nstir,2\n", "classes.csv:3: column \"name\": class \"stir\" is here for the second"),
+            ("name,split,fast\nstir,sean,1\n", "expected seen or unseen, got \"sean\""),
             ("name,split\nstir,unseen\n", "no attribute columns"),
-            (
-                "name,fast\nstir,1,2\n",
-                "classes.csv:2: 3 cells, expected 2",
-            ),
+            ("name,fast\nstir,1,2\n", "classes.csv:2: 3 cells, expected 2"),
             ("name,fast\n,2\n", "expected a class name, got nothing"),
             ("name,fast\n", "no rows of data"),
         ];
         for (text, expected) in cases {
             let got = error(text);
-            assert!(
-                got.contains(expected),
-                "for {text:?} got {got:?}, expected {expected:?}"
-            );
+            assert!(got.contains(expected), "for {text:?} got {got:?}, expected {expected:?}");
         }
     }
 }

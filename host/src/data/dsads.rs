@@ -32,12 +32,7 @@ const RATE_HZ: f32 = 25.0;
 const SUBJECTS: u16 = 8;
 const STANDARD_GRAVITY: f64 = 9.80665;
 /// Unseen activities of each zero-shot fold, from 0.
-const UNSEEN: [&[u16]; 4] = [
-    &[0, 2, 9, 13, 14],
-    &[3, 8, 11, 12, 16],
-    &[4, 6, 10, 17],
-    &[1, 5, 7, 15, 18],
-];
+const UNSEEN: [&[u16]; 4] = [&[0, 2, 9, 13, 14], &[3, 8, 11, 12, 16], &[4, 6, 10, 17], &[1, 5, 7, 15, 18]];
 /// Signs of x, y and z: the identity and the half turns about x, y and z.
 const HALF_TURNS: [[i16; 3]; 4] = [[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]];
 
@@ -46,39 +41,16 @@ const HALF_TURNS: [[i16; 3]; 4] = [[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1,
 pub(super) fn load(settings: &Settings, path: &Path) -> anyhow::Result<Dataset> {
     let table = ClassTable::parse(ATTRIBUTES, "dsads/attributes.csv")?;
     let mut npz = Npz::open(path)?;
-    let expected = [
-        Extent::Any,
-        Extent::Exactly(WINDOW),
-        Extent::Exactly(CHANNELS),
-    ];
+    let expected = [Extent::Any, Extent::Exactly(WINDOW), Extent::Exactly(CHANNELS)];
     let (values, shape) = npz.finite::<f32>("x", &expected)?;
     let n = [Extent::Exactly(shape[0])];
-    let class = indices(
-        &npz.array::<i8>("y", &n)?.0,
-        "y",
-        0,
-        table.classes.len() as u16,
-        path,
-    )?;
-    let subject = indices(
-        &npz.array::<i8>("subject", &n)?.0,
-        "subject",
-        1,
-        SUBJECTS,
-        path,
-    )?;
+    let class = indices(&npz.array::<i8>("y", &n)?.0, "y", 0, table.classes.len() as u16, path)?;
+    let subject = indices(&npz.array::<i8>("subject", &n)?.0, "subject", 1, SUBJECTS, path)?;
 
-    let mut samples: Vec<i16> = values
-        .iter()
-        .enumerate()
-        .map(|(at, &value)| counts(value, at % CHANNELS))
-        .collect();
+    let mut samples: Vec<i16> = values.iter().enumerate().map(|(at, &value)| counts(value, at % CHANNELS)).collect();
     if settings.get("rotations") == 4 {
         for (index, window) in samples.chunks_exact_mut(WINDOW * CHANNELS).enumerate() {
-            turn(
-                window,
-                hash(settings.get("rotation_seed"), index as u64) % 4,
-            );
+            turn(window, hash(settings.get("rotation_seed"), index as u64) % 4);
         }
     }
     let name = |class: &u16| table.classes[usize::from(*class)].as_str();
@@ -90,10 +62,7 @@ pub(super) fn load(settings: &Settings, path: &Path) -> anyhow::Result<Dataset> 
             .enumerate()
             .map(|(fold, unseen)| {
                 let names: Vec<&str> = unseen.iter().map(name).collect();
-                (
-                    format!("fold {}: {}", fold + 1, names.join("/")),
-                    unseen.to_vec(),
-                )
+                (format!("fold {}: {}", fold + 1, names.join("/")), unseen.to_vec())
             })
             .collect(),
         ..Protocol::default()
@@ -112,30 +81,15 @@ pub(super) fn load(settings: &Settings, path: &Path) -> anyhow::Result<Dataset> 
             .into(),
         input: Input::Windows {
             channels: CHANNELS,
-            channel_names: ["ax", "ay", "az", "gx", "gy", "gz", "mx", "my", "mz"]
-                .map(String::from)
-                .to_vec(),
+            channel_names: ["ax", "ay", "az", "gx", "gy", "gz", "mx", "my", "mz"].map(String::from).to_vec(),
             window: WINDOW,
             rate_hz: RATE_HZ,
             samples,
-            lsb: [
-                [ACCELEROMETER_LSB_G; 3],
-                [GYROSCOPE_LSB_DPS; 3],
-                [MAGNETOMETER_LSB; 3],
-            ]
-            .concat(),
-            units: [["g"; 3], ["deg/s"; 3], ["Earth's field"; 3]]
-                .concat()
-                .into_iter()
-                .map(String::from)
-                .collect(),
+            lsb: [[ACCELEROMETER_LSB_G; 3], [GYROSCOPE_LSB_DPS; 3], [MAGNETOMETER_LSB; 3]].concat(),
+            units: [["g"; 3], ["deg/s"; 3], ["Earth's field"; 3]].concat().into_iter().map(String::from).collect(),
         },
         // The 60 segments of an activity and subject are one recording, cut without overlap.
-        recording: class
-            .iter()
-            .zip(&subject)
-            .map(|(&c, &s)| u32::from(c * SUBJECTS + s))
-            .collect(),
+        recording: class.iter().zip(&subject).map(|(&c, &s)| u32::from(c * SUBJECTS + s)).collect(),
         class,
         subject,
         subject_names: (1..=SUBJECTS).map(|s| s.to_string()).collect(),
@@ -149,13 +103,7 @@ pub(super) fn load(settings: &Settings, path: &Path) -> anyhow::Result<Dataset> 
 }
 
 /// Source values, from `first`, as indices from 0.
-fn indices(
-    values: &[i8],
-    array: &str,
-    first: u16,
-    count: u16,
-    path: &Path,
-) -> anyhow::Result<Vec<u16>> {
+fn indices(values: &[i8], array: &str, first: u16, count: u16, path: &Path) -> anyhow::Result<Vec<u16>> {
     let index = |(row, &value): (usize, &i8)| {
         let index = i32::from(value) - i32::from(first);
         ensure!(
@@ -231,35 +179,19 @@ mod tests {
             return;
         };
         let plain = load("dsads", Some(&dir)).unwrap();
-        assert_eq!(
-            (plain.len(), plain.classes.len(), plain.subject_names.len()),
-            (9120, 19, 8)
-        );
+        assert_eq!((plain.len(), plain.classes.len(), plain.subject_names.len()), (9120, 19, 8));
         let folds = plain.splits(Task::Supervised, 0).unwrap();
         assert_eq!(folds.len(), 8);
-        assert!(
-            folds
-                .iter()
-                .all(|fold| fold.test_seen.len() == 1140 && fold.validation.len() == 7)
-        );
+        assert!(folds.iter().all(|fold| fold.test_seen.len() == 1140 && fold.validation.len() == 7));
         let zero = plain.splits(Task::ZeroShot, 0).unwrap();
-        assert_eq!(
-            zero.iter().map(|s| s.test_unseen.len()).collect::<Vec<_>>(),
-            [2400, 2400, 1920, 2400]
-        );
-        assert!(
-            zero.iter()
-                .all(|s| s.validation.len() == 3 && s.test_seen.is_empty())
-        );
+        assert_eq!(zero.iter().map(|s| s.test_unseen.len()).collect::<Vec<_>>(), [2400, 2400, 1920, 2400]);
+        assert!(zero.iter().all(|s| s.validation.len() == 3 && s.test_seen.is_empty()));
 
         let turned = load("dsads rotations=4", Some(&dir)).unwrap();
         assert_eq!(turned.name, "dsads rotations=4");
         let mut used = [0; 4];
         for index in 0..plain.len() {
-            let (a, b) = (
-                plain.input.window(index).unwrap(),
-                turned.input.window(index).unwrap(),
-            );
+            let (a, b) = (plain.input.window(index).unwrap(), turned.input.window(index).unwrap());
             let which = (0..4).find(|&which| {
                 let mut window = a.to_vec();
                 turn(&mut window, which);

@@ -25,10 +25,7 @@ pub(super) fn load(path: &Path) -> anyhow::Result<Dataset> {
     let (attributes, shape) = npz.finite::<f32>("class_att", &[Extent::Any, Extent::Any])?;
     let (classes, attribute_count) = (shape[0], shape[1]);
     let (y, _) = npz.array::<i16>("y", &[Extent::Exactly(n)])?;
-    let class = indices(&y, "y", classes, path)?
-        .into_iter()
-        .map(|c| c as u16)
-        .collect::<Vec<_>>();
+    let class = indices(&y, "y", classes, path)?.into_iter().map(|c| c as u16).collect::<Vec<_>>();
     let mut rows = |name: &str| -> anyhow::Result<Vec<u32>> {
         let (values, _) = npz.array::<i32>(name, &[Extent::Any])?;
         let mut rows = indices(&values, name, n, path)?;
@@ -45,10 +42,7 @@ pub(super) fn load(path: &Path) -> anyhow::Result<Dataset> {
     };
     let (fitted, validated) = (classes_of("train_loc")?, classes_of("val_loc")?);
     if let Some(both) = fitted.intersection(&validated).next() {
-        anyhow::bail!(
-            "{}: class {both} is in both train_loc and val_loc; expected disjoint classes",
-            path.display()
-        );
+        anyhow::bail!("{}: class {both} is in both train_loc and val_loc; expected disjoint classes", path.display());
     }
     let (test_seen, test_unseen) = (rows("test_seen_loc")?, rows("test_unseen_loc")?);
     let ascending = |set: HashSet<u16>| {
@@ -74,21 +68,12 @@ pub(super) fn load(path: &Path) -> anyhow::Result<Dataset> {
         subject: vec![0; n],
         recording: (0..n as u32).collect(),
         subject_names: vec!["none".into()],
-        classes: (0..classes)
-            .map(|class| format!("flower {class}"))
-            .collect(),
-        attribute_names: (0..attribute_count)
-            .map(|a| format!("embedding {a}"))
-            .collect(),
+        classes: (0..classes).map(|class| format!("flower {class}")).collect(),
+        attribute_names: (0..attribute_count).map(|a| format!("embedding {a}")).collect(),
         attributes,
         protocol: Protocol {
             unseen: vec![("official".into(), unseen)],
-            fixed: Some(FixedRows {
-                train,
-                test_seen,
-                test_unseen,
-                validation_classes: ascending(validated),
-            }),
+            fixed: Some(FixedRows { train, test_seen, test_unseen, validation_classes: ascending(validated) }),
             hold_out_seen: true,
             ..Protocol::default()
         },
@@ -99,12 +84,7 @@ pub(super) fn load(path: &Path) -> anyhow::Result<Dataset> {
 }
 
 /// Values of array `name` as indices below `bound`.
-fn indices<T: Copy + Into<i64>>(
-    values: &[T],
-    name: &str,
-    bound: usize,
-    path: &Path,
-) -> anyhow::Result<Vec<u32>> {
+fn indices<T: Copy + Into<i64>>(values: &[T], name: &str, bound: usize, path: &Path) -> anyhow::Result<Vec<u32>> {
     let index = |(row, &value): (usize, &T)| {
         let value: i64 = value.into();
         ensure!(
@@ -131,18 +111,9 @@ mod tests {
         let flo = load("flo", Some(&dir)).unwrap();
         assert!(matches!(flo.input, Input::Vectors { dim: 1280, .. }));
         let splits = flo.splits(Task::ZeroShot, 7).unwrap();
-        let [split] = splits.as_slice() else {
-            panic!("{} splits", splits.len())
-        };
+        let [split] = splits.as_slice() else { panic!("{} splits", splits.len()) };
         assert_eq!((split.train.len(), split.test_seen.len()), (5631, 1403));
-        assert_eq!(
-            (
-                split.test_unseen.len(),
-                split.seen.len(),
-                split.unseen.len()
-            ),
-            (1155, 82, 20)
-        );
+        assert_eq!((split.test_unseen.len(), split.seen.len(), split.unseen.len()), (1155, 82, 20));
         assert_eq!(split.validation.len(), 3);
         let train: HashSet<u32> = split.train.iter().copied().collect();
         let official = &split.validation[0];

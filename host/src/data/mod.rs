@@ -15,6 +15,7 @@
 //! ```
 
 mod attributes;
+pub mod augment;
 pub mod dsads;
 mod flo;
 mod folder;
@@ -134,25 +135,14 @@ impl Dataset {
     pub fn check(&self) -> anyhow::Result<()> {
         let n = self.len();
         let expect = |what: &str, got: usize, expected: usize| {
-            anyhow::ensure!(
-                got == expected,
-                "dataset {}: {what} has {got} entries, expected {expected}",
-                self.name
-            );
+            anyhow::ensure!(got == expected, "dataset {}: {what} has {got} entries, expected {expected}", self.name);
             Ok(())
         };
         expect("subject", self.subject.len(), n)?;
         expect("recording", self.recording.len(), n)?;
         let per_sample = self.input.values_per_sample();
         match &self.input {
-            Input::Windows {
-                channels,
-                channel_names,
-                samples,
-                lsb,
-                units,
-                ..
-            } => {
+            Input::Windows { channels, channel_names, samples, lsb, units, .. } => {
                 expect("samples", samples.len(), n * per_sample)?;
                 expect("channel_names", channel_names.len(), *channels)?;
                 expect("lsb", lsb.len(), *channels)?;
@@ -167,23 +157,15 @@ impl Dataset {
                 );
             }
         }
-        expect(
-            "attributes",
-            self.attributes.len(),
-            self.classes.len() * self.attribute_names.len(),
-        )?;
+        expect("attributes", self.attributes.len(), self.classes.len() * self.attribute_names.len())?;
         anyhow::ensure!(
-            self.class
-                .iter()
-                .all(|&c| usize::from(c) < self.classes.len()),
+            self.class.iter().all(|&c| usize::from(c) < self.classes.len()),
             "dataset {}: a class index is not below {}",
             self.name,
             self.classes.len()
         );
         anyhow::ensure!(
-            self.subject
-                .iter()
-                .all(|&s| usize::from(s) < self.subject_names.len()),
+            self.subject.iter().all(|&s| usize::from(s) < self.subject_names.len()),
             "dataset {}: a subject index is not below {}",
             self.name,
             self.subject_names.len()
@@ -196,9 +178,7 @@ impl Input {
     /// Values in one sample: window · channels, or dim.
     pub fn values_per_sample(&self) -> usize {
         match self {
-            Input::Windows {
-                channels, window, ..
-            } => window * channels,
+            Input::Windows { channels, window, .. } => window * channels,
             Input::Vectors { dim, .. } => *dim,
         }
     }

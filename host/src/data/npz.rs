@@ -58,42 +58,27 @@ impl Npz {
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
         let archive = NpzArchive::new(BufReader::new(file)).map_err(|error| {
-            anyhow!(
-                "{}: not a whole npz archive ({error}); copy the file again and compare its size",
-                path.display()
-            )
+            anyhow!("{}: not a whole npz archive ({error}); copy the file again and compare its size", path.display())
         })?;
-        Ok(Self {
-            path: path.to_path_buf(),
-            archive,
-        })
+        Ok(Self { path: path.to_path_buf(), archive })
     }
 
     /// Reads array `name` in C order, with its shape.
     ///
     /// # Errors
     /// By file and array: missing, another type, another shape, damaged or cut short.
-    pub(super) fn array<T: Element>(
-        &mut self,
-        name: &str,
-        shape: &[Extent],
-    ) -> anyhow::Result<(Vec<T>, Vec<usize>)> {
+    pub(super) fn array<T: Element>(&mut self, name: &str, shape: &[Extent]) -> anyhow::Result<(Vec<T>, Vec<usize>)> {
         let place = format!("{}: array \"{name}\"", self.path.display());
         let file_bytes = self.path.metadata().map_or(0, |metadata| metadata.len());
         let names: Vec<String> = self.archive.array_names().map(str::to_string).collect();
-        ensure!(
-            names.iter().any(|known| known == name),
-            "{place} is missing; the file has {}",
-            names.join(", ")
-        );
+        ensure!(names.iter().any(|known| known == name), "{place} is missing; the file has {}", names.join(", "));
         let mut entry = self
             .archive
             .zip_archive()
             .by_name(&npyz::npz::file_name_from_array_name(name))
             .map_err(|error| anyhow!("{place} cannot be read: {error}"))?;
         let entry_bytes = entry.size();
-        let header = read_header(&mut entry)
-            .with_context(|| format!("{place} does not start with a numpy header"))?;
+        let header = read_header(&mut entry).with_context(|| format!("{place} does not start with a numpy header"))?;
         let header_bytes = header.len() as u64;
         let file = NpyFile::new(Cursor::new(header).chain(BufReader::new(entry)))
             .with_context(|| format!("{place} does not start with a numpy header"))?;
@@ -103,8 +88,8 @@ impl Npz {
             "{place} has type {dtype}, expected {}; convert it with numpy's astype",
             T::DTYPES[0]
         );
-        let got = checked_shape(file.shape(), shape)
-            .with_context(|| format!("{place} has a shape that does not fit"))?;
+        let got =
+            checked_shape(file.shape(), shape).with_context(|| format!("{place} has a shape that does not fit"))?;
         let count: usize = got.iter().product();
         let declared = (count as u64).saturating_mul(size_of::<T>() as u64);
         ensure!(
@@ -118,15 +103,9 @@ impl Npz {
         );
         let order = file.order();
         let mut values = Vec::with_capacity(count);
-        for value in file
-            .data::<T>()
-            .map_err(|error| anyhow!("{place}: {error}"))?
-        {
+        for value in file.data::<T>().map_err(|error| anyhow!("{place}: {error}"))? {
             values.push(value.with_context(|| {
-                format!(
-                    "{place} is damaged or cut short after {} of {count} values",
-                    values.len()
-                )
+                format!("{place} is damaged or cut short after {} of {count} values", values.len())
             })?);
         }
         if order == Order::Fortran {
@@ -164,10 +143,7 @@ impl Npz {
 fn read_header(reader: &mut impl Read) -> anyhow::Result<Vec<u8>> {
     let mut header = vec![0; 10];
     reader.read_exact(&mut header)?;
-    ensure!(
-        header.starts_with(b"\x93NUMPY"),
-        "the magic bytes are missing"
-    );
+    ensure!(header.starts_with(b"\x93NUMPY"), "the magic bytes are missing");
     let mut length = usize::from(u16::from_le_bytes([header[8], header[9]]));
     if header[6] >= 2 {
         let mut high = [0; 2];
@@ -175,10 +151,7 @@ fn read_header(reader: &mut impl Read) -> anyhow::Result<Vec<u8>> {
         header.extend(high);
         length |= usize::from(u16::from_le_bytes(high)) << 16;
     }
-    ensure!(
-        length <= MAX_HEADER_BYTES,
-        "its header claims {length} bytes"
-    );
+    ensure!(length <= MAX_HEADER_BYTES, "its header claims {length} bytes");
     let start = header.len();
     header.resize(start + length, 0);
     reader.read_exact(&mut header[start..])?;
@@ -186,22 +159,17 @@ fn read_header(reader: &mut impl Read) -> anyhow::Result<Vec<u8>> {
     String::from_utf8_lossy(&header[start..])
         .split(|c: char| !c.is_ascii_digit())
         .filter(|digits| !digits.is_empty())
-        .try_fold(1u64, |product, digits| {
-            product.checked_mul(digits.parse::<u64>().ok()?.max(1))
-        })
+        .try_fold(1u64, |product, digits| product.checked_mul(digits.parse::<u64>().ok()?.max(1)))
         .context("its shape is larger than any file")?;
     Ok(header)
 }
 
 fn checked_shape(got: &[u64], expected: &[Extent]) -> anyhow::Result<Vec<usize>> {
     let fits = got.len() == expected.len()
-        && got
-            .iter()
-            .zip(expected)
-            .all(|(&got, expected)| match expected {
-                Extent::Exactly(extent) => got == *extent as u64,
-                Extent::Any => got > 0,
-            });
+        && got.iter().zip(expected).all(|(&got, expected)| match expected {
+            Extent::Exactly(extent) => got == *extent as u64,
+            Extent::Any => got > 0,
+        });
     let expected: Vec<String> = expected
         .iter()
         .map(|extent| match extent {
@@ -210,10 +178,7 @@ fn checked_shape(got: &[u64], expected: &[Extent]) -> anyhow::Result<Vec<usize>>
         })
         .collect();
     ensure!(fits, "expected ({}), got {got:?}", expected.join(", "));
-    Ok(got
-        .iter()
-        .map(|&extent| usize::try_from(extent))
-        .collect::<Result<_, _>>()?)
+    Ok(got.iter().map(|&extent| usize::try_from(extent)).collect::<Result<_, _>>()?)
 }
 
 /// `values` whose first index runs fastest, with the last index fastest.
@@ -221,11 +186,7 @@ fn to_c_order<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
     let mut index = vec![0usize; shape.len()];
     let mut ordered = Vec::with_capacity(values.len());
     for _ in 0..values.len() {
-        let at = index
-            .iter()
-            .zip(shape)
-            .rev()
-            .fold(0, |at, (&i, &extent)| at * extent + i);
+        let at = index.iter().zip(shape).rev().fold(0, |at, (&i, &extent)| at * extent + i);
         ordered.push(values[at]);
         for (i, &extent) in index.iter_mut().zip(shape).rev() {
             *i += 1;

@@ -29,9 +29,7 @@ fn write_raw(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.npz");
     let mut npz = NpzWriter::create(&path).unwrap();
-    npz.zip_writer()
-        .start_file("x.npy", Default::default())
-        .unwrap();
+    npz.zip_writer().start_file("x.npy", Default::default()).unwrap();
     npz.zip_writer().write_all(bytes).unwrap();
     drop(npz);
     (dir, path)
@@ -47,12 +45,7 @@ fn npy(shape: &str, values: &[f32]) -> Vec<u8> {
 }
 
 fn error<T: Element + Into<f32> + std::fmt::Debug>(path: &Path, shape: &[Extent]) -> String {
-    format!(
-        "{:#}",
-        Npz::open(path)
-            .and_then(|mut npz| npz.finite::<T>("x", shape))
-            .unwrap_err()
-    )
+    format!("{:#}", Npz::open(path).and_then(|mut npz| npz.finite::<T>("x", shape)).unwrap_err())
 }
 
 const ANY: [Extent; 2] = [Extent::Any, Extent::Any];
@@ -61,10 +54,7 @@ const ANY: [Extent; 2] = [Extent::Any, Extent::Any];
 fn reads_both_orders_as_c() {
     let (_dir, path) = write(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2, 3], Order::C);
     let (values, shape) = Npz::open(&path).unwrap().array::<f32>("x", &ANY).unwrap();
-    assert_eq!(
-        (values, shape),
-        (vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], vec![2, 3])
-    );
+    assert_eq!((values, shape), (vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], vec![2, 3]));
     let (_dir, path) = write(&[1.0, 4.0, 2.0, 5.0, 3.0, 6.0], [2, 3], Order::Fortran);
     let (values, _) = Npz::open(&path).unwrap().array::<f32>("x", &ANY).unwrap();
     assert_eq!(values, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
@@ -74,26 +64,13 @@ fn reads_both_orders_as_c() {
 fn names_what_is_wrong() {
     let (_dir, path) = write(&[1.0, f32::NAN], [2, 1], Order::C);
     let got = error::<f32>(&path, &ANY);
-    assert!(
-        got.contains("a.npz: array \"x\" at [1, 0]: expected a finite number, got NaN"),
-        "{got}"
-    );
+    assert!(got.contains("a.npz: array \"x\" at [1, 0]: expected a finite number, got NaN"), "{got}");
     let got = error::<f16>(&path, &ANY);
-    assert!(
-        got.contains("array \"x\" has type <f4, expected <f2"),
-        "{got}"
-    );
+    assert!(got.contains("array \"x\" has type <f4, expected <f2"), "{got}");
     let got = error::<f32>(&path, &[Extent::Any, Extent::Exactly(6)]);
     assert!(got.contains("expected (n, 6), got [2, 1]"), "{got}");
-    let missing = Npz::open(&path)
-        .unwrap()
-        .array::<f32>("y", &ANY)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        missing.contains("array \"y\" is missing; the file has x"),
-        "{missing}"
-    );
+    let missing = Npz::open(&path).unwrap().array::<f32>("y", &ANY).unwrap_err().to_string();
+    assert!(missing.contains("array \"y\" is missing; the file has x"), "{missing}");
     let got = error::<f32>(Path::new("/nowhere/a.npz"), &ANY);
     assert!(got.contains("cannot open /nowhere/a.npz"), "{got}");
     let (_dir, path) = write_raw(b"not an array at all");
@@ -108,10 +85,7 @@ fn does_not_believe_a_declared_size() {
     assert!(got.contains("declared as 24 bytes but has 20"), "{got}");
     let (_dir, path) = write_raw(&npy("(4000000000, 1000)", &[1.0; 5]));
     let got = error::<f32>(&path, &ANY);
-    assert!(
-        got.contains("declared as 16000000000000 bytes but has 20"),
-        "{got}"
-    );
+    assert!(got.contains("declared as 16000000000000 bytes but has 20"), "{got}");
     let (_dir, path) = write_raw(&npy("(18446744073709551615, 3)", &[1.0; 5]));
     let got = error::<f32>(&path, &ANY);
     assert!(got.contains("shape is larger than any file"), "{got}");
@@ -124,11 +98,7 @@ fn does_not_believe_a_declared_size() {
 
 #[test]
 fn refuses_every_truncation() {
-    let (dir, path) = write(
-        &(0..50).map(|i| i as f32).collect::<Vec<_>>(),
-        [10, 5],
-        Order::C,
-    );
+    let (dir, path) = write(&(0..50).map(|i| i as f32).collect::<Vec<_>>(), [10, 5], Order::C);
     let bytes = std::fs::read(&path).unwrap();
     let short = dir.path().join("short.npz");
     for length in 0..bytes.len() {

@@ -37,10 +37,7 @@ pub(super) fn pack(recordings: &[Recording], channels: u16) -> anyhow::Result<Ve
     plain.extend(channels.to_le_bytes());
     for (index, recording) in recordings.iter().enumerate() {
         let (values, width) = (recording.samples.len(), usize::from(channels));
-        ensure!(
-            values % width == 0,
-            "recording {index} has {values} values, not a multiple of {width} channels"
-        );
+        ensure!(values % width == 0, "recording {index} has {values} values, not a multiple of {width} channels");
         plain.extend(u32::try_from(values / width)?.to_le_bytes());
         for field in [recording.class, recording.subject, recording.side] {
             plain.extend(field.to_le_bytes());
@@ -50,11 +47,7 @@ pub(super) fn pack(recordings: &[Recording], channels: u16) -> anyhow::Result<Ve
         let folded: Vec<u16> = recordings
             .iter()
             .flat_map(|recording| {
-                let column = recording
-                    .samples
-                    .iter()
-                    .skip(channel)
-                    .step_by(usize::from(channels));
+                let column = recording.samples.iter().skip(channel).step_by(usize::from(channels));
                 column.scan(0i16, |last, &value| {
                     let difference = value.wrapping_sub(*last);
                     *last = value;
@@ -81,51 +74,33 @@ pub(super) fn unpack(bytes: &[u8]) -> anyhow::Result<(Vec<Recording>, u16)> {
         .read_to_end(&mut plain)
         .context("packed recordings: the zlib stream is damaged or cut short")?;
     let mut rest = plain.as_slice();
-    ensure!(
-        take::<8>(&mut rest)? == *MAGIC,
-        "packed recordings: the file does not start with SMDREC1"
-    );
+    ensure!(take::<8>(&mut rest)? == *MAGIC, "packed recordings: the file does not start with SMDREC1");
     let count = u32::from_le_bytes(take(&mut rest)?) as usize;
     let channels = u16::from_le_bytes(take(&mut rest)?);
     ensure!(channels > 0, "packed recordings: zero channels");
     // Ten bytes a recording: bounds what the count may make us allocate.
-    ensure!(
-        count <= rest.len() / 10,
-        "packed recordings: {count} recordings do not fit the file"
-    );
+    ensure!(count <= rest.len() / 10, "packed recordings: {count} recordings do not fit the file");
     let width = usize::from(channels);
     let mut lengths = Vec::with_capacity(count);
     let mut recordings = Vec::with_capacity(count);
     let mut total = 0usize;
     for _ in 0..count {
         let length = u32::from_le_bytes(take(&mut rest)?) as usize;
-        let [class, subject, side] =
-            [take(&mut rest)?, take(&mut rest)?, take(&mut rest)?].map(u16::from_le_bytes);
+        let [class, subject, side] = [take(&mut rest)?, take(&mut rest)?, take(&mut rest)?].map(u16::from_le_bytes);
         total = total.saturating_add(length);
         lengths.push(length);
-        recordings.push(Recording {
-            class,
-            subject,
-            side,
-            samples: Vec::new(),
-        });
+        recordings.push(Recording { class, subject, side, samples: Vec::new() });
     }
     let expected = total.saturating_mul(width).saturating_mul(2);
     if rest.len() != expected {
-        bail!(
-            "packed recordings: {} bytes of samples, expected {expected}",
-            rest.len()
-        );
+        bail!("packed recordings: {} bytes of samples, expected {expected}", rest.len());
     }
     for (recording, length) in recordings.iter_mut().zip(&lengths) {
         recording.samples = vec![0; length * width];
     }
     for (channel, planes) in rest.chunks_exact((total * 2).max(1)).enumerate() {
         let (low, high) = planes.split_at(total);
-        let mut folded = low
-            .iter()
-            .zip(high)
-            .map(|(&l, &h)| u16::from_le_bytes([l, h]));
+        let mut folded = low.iter().zip(high).map(|(&l, &h)| u16::from_le_bytes([l, h]));
         for recording in &mut recordings {
             let mut last = 0i16;
             let column = recording.samples.iter_mut().skip(channel).step_by(width);
@@ -139,9 +114,7 @@ pub(super) fn unpack(bytes: &[u8]) -> anyhow::Result<(Vec<Recording>, u16)> {
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> anyhow::Result<[u8; N]> {
-    let (head, tail) = rest
-        .split_first_chunk::<N>()
-        .context("packed recordings: the header is cut short")?;
+    let (head, tail) = rest.split_first_chunk::<N>().context("packed recordings: the header is cut short")?;
     *rest = tail;
     Ok(*head)
 }
@@ -153,16 +126,11 @@ mod tests {
 
     fn recordings() -> impl Strategy<Value = (Vec<Recording>, u16)> {
         (1u16..5).prop_flat_map(|channels| {
-            let recording = (any::<[u16; 3]>(), 0usize..40).prop_flat_map(move |(meta, length)| {
-                prop::collection::vec(any::<i16>(), length * usize::from(channels)).prop_map(
-                    move |samples| Recording {
-                        class: meta[0],
-                        subject: meta[1],
-                        side: meta[2],
-                        samples,
-                    },
-                )
-            });
+            let recording =
+                (any::<[u16; 3]>(), 0usize..40).prop_flat_map(move |(meta, length)| {
+                    prop::collection::vec(any::<i16>(), length * usize::from(channels))
+                        .prop_map(move |samples| Recording { class: meta[0], subject: meta[1], side: meta[2], samples })
+                });
             (prop::collection::vec(recording, 0..5), Just(channels))
         })
     }
@@ -186,12 +154,7 @@ mod tests {
 
     #[test]
     fn refuses_every_truncation() {
-        let recording = Recording {
-            class: 1,
-            subject: 2,
-            side: 0,
-            samples: (0..60).collect(),
-        };
+        let recording = Recording { class: 1, subject: 2, side: 0, samples: (0..60).collect() };
         let bytes = pack(&[recording], 3).unwrap();
         for length in 0..bytes.len() {
             assert!(unpack(&bytes[..length]).is_err(), "accepted {length} bytes");

@@ -103,18 +103,11 @@ pub(super) struct Settings {
 
 impl Settings {
     fn parse<'a>(entry: &Entry, words: impl Iterator<Item = &'a str>) -> anyhow::Result<Self> {
-        let mut values: Vec<_> = entry
-            .settings
-            .iter()
-            .map(|s| (s.key, s.default, s.default))
-            .collect();
+        let mut values: Vec<_> = entry.settings.iter().map(|s| (s.key, s.default, s.default)).collect();
         for word in words {
-            let (key, value) = word.split_once('=').ok_or_else(|| {
-                anyhow!(
-                    "dataset {}: expected KEY=VALUE after the name, got \"{word}\"",
-                    entry.name
-                )
-            })?;
+            let (key, value) = word
+                .split_once('=')
+                .ok_or_else(|| anyhow!("dataset {}: expected KEY=VALUE after the name, got \"{word}\"", entry.name))?;
             let Some(index) = entry.settings.iter().position(|s| s.key == key) else {
                 let keys: Vec<&str> = entry.settings.iter().map(|s| s.key).collect();
                 bail!(
@@ -131,16 +124,9 @@ impl Settings {
             let Some(value) = parsed.filter(|v| allowed.is_empty() || allowed.contains(v)) else {
                 let expected = match allowed {
                     [] => "a whole number".to_string(),
-                    some => some
-                        .iter()
-                        .map(u64::to_string)
-                        .collect::<Vec<_>>()
-                        .join(" or "),
+                    some => some.iter().map(u64::to_string).collect::<Vec<_>>().join(" or "),
                 };
-                bail!(
-                    "dataset {}: {key}: expected {expected}, got \"{value}\"",
-                    entry.name
-                );
+                bail!("dataset {}: {key}: expected {expected}, got \"{value}\"", entry.name);
             };
             values[index].1 = value;
         }
@@ -149,30 +135,18 @@ impl Settings {
 
     /// The value of a setting of the entry; 0 for a key that it does not list.
     pub(super) fn get(&self, key: &str) -> u64 {
-        self.values
-            .iter()
-            .find(|(known, ..)| *known == key)
-            .map_or(0, |&(_, value, _)| value)
+        self.values.iter().find(|(known, ..)| *known == key).map_or(0, |&(_, value, _)| value)
     }
 
     /// The name with the settings that differ from their defaults.
     pub(super) fn full_name(&self, name: &str) -> String {
-        let changed = self
-            .values
-            .iter()
-            .filter(|(_, value, default)| value != default);
-        changed.fold(name.to_string(), |name, (key, value, _)| {
-            format!("{name} {key}={value}")
-        })
+        let changed = self.values.iter().filter(|(_, value, default)| value != default);
+        changed.fold(name.to_string(), |name, (key, value, _)| format!("{name} {key}={value}"))
     }
 }
 
 impl Entry {
-    fn load<'a>(
-        &self,
-        words: impl Iterator<Item = &'a str>,
-        data_dir: Option<&Path>,
-    ) -> anyhow::Result<Dataset> {
+    fn load<'a>(&self, words: impl Iterator<Item = &'a str>, data_dir: Option<&Path>) -> anyhow::Result<Dataset> {
         let settings = Settings::parse(self, words)?;
         let path = match self.file {
             Some(file) => self.find(file, data_dir)?,
@@ -194,11 +168,7 @@ impl Entry {
                 self.name
             ),
         };
-        ensure!(
-            dir.is_dir(),
-            "{how} is {}, which is not a folder",
-            dir.display()
-        );
+        ensure!(dir.is_dir(), "{how} is {}, which is not a folder", dir.display());
         let path = dir.join(file);
         ensure!(
             path.is_file(),
@@ -214,16 +184,10 @@ impl Entry {
 
 fn unknown(name: &str) -> anyhow::Error {
     let lower = name.to_lowercase();
-    let mut nearest: Vec<(f64, &str)> = REGISTRY
-        .iter()
-        .map(|e| (strsim::jaro_winkler(&lower, e.name), e.name))
-        .collect();
+    let mut nearest: Vec<(f64, &str)> =
+        REGISTRY.iter().map(|e| (strsim::jaro_winkler(&lower, e.name), e.name)).collect();
     nearest.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let near: Vec<&str> = nearest
-        .iter()
-        .filter(|near| near.0 > 0.7)
-        .map(|near| near.1)
-        .collect();
+    let near: Vec<&str> = nearest.iter().filter(|near| near.0 > 0.7).map(|near| near.1).collect();
     let known: Vec<&str> = REGISTRY.iter().map(|entry| entry.name).collect();
     match near.is_empty() {
         false => anyhow!(

@@ -9,17 +9,10 @@ fn error(name: &str, dir: Option<&Path>) -> String {
 #[test]
 fn names_are_unique_and_the_embedded_dataset_loads_by_name() {
     for (index, entry) in registry().iter().enumerate() {
-        assert!(
-            registry()[..index]
-                .iter()
-                .all(|other| other.name != entry.name)
-        );
+        assert!(registry()[..index].iter().all(|other| other.name != entry.name));
     }
     let spar = load("spar", None).unwrap();
-    assert_eq!(
-        (spar.name.as_str(), spar.licence.as_str()),
-        ("spar", registry()[0].licence)
-    );
+    assert_eq!((spar.name.as_str(), spar.licence.as_str()), ("spar", registry()[0].licence));
 }
 
 #[test]
@@ -27,10 +20,7 @@ fn unknown_names_get_the_nearest() {
     assert!(error("spra", None).contains("did you mean spar?"));
     assert!(error("DSADS", None).contains("did you mean dsads?"));
     let far = error("xyzzy", None);
-    assert!(
-        far.contains("no dataset and no folder is called \"xyzzy\""),
-        "{far}"
-    );
+    assert!(far.contains("no dataset and no folder is called \"xyzzy\""), "{far}");
     assert!(far.contains("known: spar, dsads, flo"), "{far}");
 }
 
@@ -38,27 +28,15 @@ fn unknown_names_get_the_nearest() {
 fn settings_are_checked() {
     let dir = tempfile::tempdir().unwrap();
     let cases = [
-        (
-            "spar rotations=4",
-            "dataset spar has no setting \"rotations\"; it has none",
-        ),
-        (
-            "dsads turns=4",
-            "no setting \"turns\"; it has rotations, rotation_seed",
-        ),
+        ("spar rotations=4", "dataset spar has no setting \"rotations\"; it has none"),
+        ("dsads turns=4", "no setting \"turns\"; it has rotations, rotation_seed"),
         ("dsads rotations=3", "rotations: expected 1 or 4, got \"3\""),
-        (
-            "dsads rotation_seed=x",
-            "rotation_seed: expected a whole number, got \"x\"",
-        ),
+        ("dsads rotation_seed=x", "rotation_seed: expected a whole number, got \"x\""),
         ("dsads 4", "expected KEY=VALUE after the name, got \"4\""),
     ];
     for (name, expected) in cases {
         let got = error(name, Some(dir.path()));
-        assert!(
-            got.contains(expected),
-            "for {name:?} got {got:?}, expected {expected:?}"
-        );
+        assert!(got.contains(expected), "for {name:?} got {got:?}, expected {expected:?}");
     }
     let dsads = &registry()[1];
     let settings = Settings::parse(dsads, "rotations=4 rotation_seed=0".split(' ')).unwrap();
@@ -70,10 +48,7 @@ fn settings_are_checked() {
 fn missing_folders_and_files_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let got = error("dsads", Some(dir.path()));
-    assert!(
-        got.contains("dsads/dsads_right_arm.npz, which is not there; --data-dir is"),
-        "{got}"
-    );
+    assert!(got.contains("dsads/dsads_right_arm.npz, which is not there; --data-dir is"), "{got}");
     let nowhere = dir.path().join("nowhere");
     let got = error("flo", Some(&nowhere));
     assert!(got.contains("nowhere, which is not a folder"), "{got}");
@@ -91,8 +66,5 @@ fn a_damaged_file_is_named() {
     std::fs::create_dir(dir.path().join("flo")).unwrap();
     std::fs::write(dir.path().join("flo/flo.npz"), b"PK\x03\x04 cut short").unwrap();
     let got = error("flo", Some(dir.path()));
-    assert!(
-        got.contains("flo/flo.npz: not a whole npz archive"),
-        "{got}"
-    );
+    assert!(got.contains("flo/flo.npz: not a whole npz archive"), "{got}");
 }

@@ -60,9 +60,7 @@ pub(super) fn load() -> anyhow::Result<Dataset> {
     let protocol = Protocol {
         fold_of: subject.iter().map(|s| s / SUBJECTS_A_FOLD).collect(),
         fold_names: (1..=folds).map(|fold| format!("fold {fold}")).collect(),
-        unseen: split::pairs(&all)
-            .map(|(a, b)| (format!("pair {}/{}", name(a), name(b)), vec![a, b]))
-            .collect(),
+        unseen: split::pairs(&all).map(|(a, b)| (format!("pair {}/{}", name(a), name(b)), vec![a, b])).collect(),
         ..Protocol::default()
     };
     let dataset = Dataset {
@@ -74,18 +72,12 @@ pub(super) fn load() -> anyhow::Result<Dataset> {
             .into(),
         input: Input::Windows {
             channels: CHANNELS,
-            channel_names: ["ax", "ay", "az", "gx", "gy", "gz"]
-                .map(String::from)
-                .to_vec(),
+            channel_names: ["ax", "ay", "az", "gx", "gy", "gz"].map(String::from).to_vec(),
             window: WINDOW,
             rate_hz: RATE_HZ,
             samples,
             lsb: [[ACCELEROMETER_LSB_G; 3], [GYROSCOPE_LSB_DPS; 3]].concat(),
-            units: [["g"; 3], ["deg/s"; 3]]
-                .concat()
-                .into_iter()
-                .map(String::from)
-                .collect(),
+            units: [["g"; 3], ["deg/s"; 3]].concat().into_iter().map(String::from).collect(),
         },
         class,
         subject,
@@ -101,18 +93,9 @@ pub(super) fn load() -> anyhow::Result<Dataset> {
 }
 
 fn mirrored(recording: &Recording) -> Vec<i16> {
-    let signs = if recording.side == 1 {
-        MIRROR
-    } else {
-        [1; CHANNELS]
-    };
+    let signs = if recording.side == 1 { MIRROR } else { [1; CHANNELS] };
     let signs = signs.iter().cycle();
-    recording
-        .samples
-        .iter()
-        .zip(signs)
-        .map(|(value, sign)| value.saturating_mul(*sign))
-        .collect()
+    recording.samples.iter().zip(signs).map(|(value, sign)| value.saturating_mul(*sign)).collect()
 }
 
 /// Packs `spar.npz` into the bytes of `host/data/spar/spar.bin`; see the README beside it.
@@ -187,17 +170,10 @@ mod tests {
         assert_eq!(spar.input.values_per_sample(), 1200);
         assert_eq!(spar.attributes_of(1)[..3], [0.0, 1.0, 0.0]);
         // Gravity: the mean magnitude of acceleration is near 1 g.
-        let Input::Windows { samples, lsb, .. } = &spar.input else {
-            panic!("not windows")
-        };
-        let magnitudes = samples.chunks(6).map(|row| {
-            row[..3]
-                .iter()
-                .zip(lsb)
-                .map(|(&c, l)| (f32::from(c) * l).powi(2))
-                .sum::<f32>()
-                .sqrt()
-        });
+        let Input::Windows { samples, lsb, .. } = &spar.input else { panic!("not windows") };
+        let magnitudes = samples
+            .chunks(6)
+            .map(|row| row[..3].iter().zip(lsb).map(|(&c, l)| (f32::from(c) * l).powi(2)).sum::<f32>().sqrt());
         let mean = magnitudes.sum::<f32>() / (samples.len() / 6) as f32;
         assert!((0.95..1.15).contains(&mean), "{mean} g");
     }
@@ -207,10 +183,7 @@ mod tests {
         let spar = load().unwrap();
         let folds = spar.splits(Task::Supervised, 0).unwrap();
         assert_eq!(folds.len(), 5);
-        assert_eq!(
-            folds.iter().map(|fold| fold.test_seen.len()).sum::<usize>(),
-            2229
-        );
+        assert_eq!(folds.iter().map(|fold| fold.test_seen.len()).sum::<usize>(), 2229);
         let pairs = spar.splits(Task::ZeroShot, 0).unwrap();
         assert_eq!(pairs.len(), 21);
         assert_eq!(pairs[6].name, "pair ABD/FEL");

@@ -87,9 +87,7 @@ pub(super) fn splits(dataset: &Dataset, task: Task, seed: u64) -> anyhow::Result
                 .unseen
                 .iter()
                 .enumerate()
-                .map(|(index, (name, unseen))| {
-                    zero_shot(dataset, name, unseen, hash(seed, index as u64))
-                })
+                .map(|(index, (name, unseen))| zero_shot(dataset, name, unseen, hash(seed, index as u64)))
                 .collect())
         }
         Task::Supervised => {
@@ -111,10 +109,7 @@ fn zero_shot(dataset: &Dataset, name: &str, unseen: &[u16], seed: u64) -> Split 
     let mut sets = Vec::new();
     let mut split = match &dataset.protocol.fixed {
         Some(rows) => {
-            sets.push((
-                "official validation".to_string(),
-                rows.validation_classes.clone(),
-            ));
+            sets.push(("official validation".to_string(), rows.validation_classes.clone()));
             let mut split = class_split(dataset, name, &rows.train, &seen, unseen, false, seed);
             split.test_seen = rows.test_seen.clone();
             split.test_unseen = rows.test_unseen.clone();
@@ -122,15 +117,7 @@ fn zero_shot(dataset: &Dataset, name: &str, unseen: &[u16], seed: u64) -> Split 
         }
         None => {
             let rows: Vec<u32> = (0..dataset.len() as u32).collect();
-            class_split(
-                dataset,
-                name,
-                &rows,
-                &seen,
-                unseen,
-                dataset.protocol.hold_out_seen,
-                seed,
-            )
+            class_split(dataset, name, &rows, &seen, unseen, dataset.protocol.hold_out_seen, seed)
         }
     };
     let size = match sets.first() {
@@ -139,10 +126,7 @@ fn zero_shot(dataset: &Dataset, name: &str, unseen: &[u16], seed: u64) -> Split 
     };
     let wanted = VALIDATION_SETS - sets.len();
     for set in class_sets(&seen, size, wanted, seed) {
-        let names: Vec<&str> = set
-            .iter()
-            .map(|&c| dataset.classes[usize::from(c)].as_str())
-            .collect();
+        let names: Vec<&str> = set.iter().map(|&c| dataset.classes[usize::from(c)].as_str()).collect();
         sets.push((format!("without {}", names.join("/")), set));
     }
     split.validation = sets
@@ -169,12 +153,8 @@ fn class_split(
     seed: u64,
 ) -> Split {
     let class = |row: u32| dataset.class[row as usize];
-    let of = |classes: &[u16]| -> Vec<u32> {
-        rows.iter()
-            .copied()
-            .filter(|&row| classes.contains(&class(row)))
-            .collect()
-    };
+    let of =
+        |classes: &[u16]| -> Vec<u32> { rows.iter().copied().filter(|&row| classes.contains(&class(row))).collect() };
     let (train, test_seen) = match hold_out {
         true => by_recording(dataset, &of(seen), seed),
         false => (of(seen), Vec::new()),
@@ -209,8 +189,7 @@ fn by_recording(dataset: &Dataset, rows: &[u32], seed: u64) -> (Vec<u32>, Vec<u3
         };
         held.extend(of_class.iter().take(count));
     }
-    rows.iter()
-        .partition(|&&row| !held.contains(&dataset.recording[row as usize]))
+    rows.iter().partition(|&&row| !held.contains(&dataset.recording[row as usize]))
 }
 
 fn supervised(dataset: &Dataset, fold: u16, seed: u64) -> Split {
@@ -218,10 +197,7 @@ fn supervised(dataset: &Dataset, fold: u16, seed: u64) -> Split {
     let seen: Vec<u16> = all_but(dataset, &[]);
     let rows = |keep: &dyn Fn(u16) -> bool| -> Vec<u32> {
         let folds = protocol.fold_of.iter().enumerate();
-        folds
-            .filter(|&(_, &f)| keep(f))
-            .map(|(row, _)| row as u32)
-            .collect()
+        folds.filter(|&(_, &f)| keep(f)).map(|(row, _)| row as u32).collect()
     };
     let make = |name: &str, train: Vec<u32>, test_seen: Vec<u32>| Split {
         name: name.to_string(),
@@ -234,9 +210,7 @@ fn supervised(dataset: &Dataset, fold: u16, seed: u64) -> Split {
     };
     let name = |fold: u16| protocol.fold_names[usize::from(fold)].as_str();
     let mut split = make(name(fold), rows(&|f| f != fold), rows(&|f| f == fold));
-    let mut others: Vec<u16> = (0..protocol.fold_names.len() as u16)
-        .filter(|&f| f != fold)
-        .collect();
+    let mut others: Vec<u16> = (0..protocol.fold_names.len() as u16).filter(|&f| f != fold).collect();
     SplitMix64::new(seed).shuffle(&mut others);
     split.validation = match others.as_slice() {
         // One fold to train on: nobody is left to leave out but some of its recordings.
@@ -248,11 +222,7 @@ fn supervised(dataset: &Dataset, fold: u16, seed: u64) -> Split {
             .iter()
             .map(|&other| {
                 let name = format!("without {}", name(other));
-                make(
-                    &name,
-                    rows(&|f| f != fold && f != other),
-                    rows(&|f| f == other),
-                )
+                make(&name, rows(&|f| f != fold && f != other), rows(&|f| f == other))
             })
             .collect(),
     };
@@ -288,16 +258,11 @@ fn class_sets(seen: &[u16], size: usize, wanted: usize, seed: u64) -> Vec<Vec<u1
 
 /// All unordered pairs, in order.
 pub(super) fn pairs(items: &[u16]) -> impl Iterator<Item = (u16, u16)> + '_ {
-    items
-        .iter()
-        .enumerate()
-        .flat_map(|(i, &a)| items[i + 1..].iter().map(move |&b| (a, b)))
+    items.iter().enumerate().flat_map(|(i, &a)| items[i + 1..].iter().map(move |&b| (a, b)))
 }
 
 fn all_but(dataset: &Dataset, unseen: &[u16]) -> Vec<u16> {
-    (0..dataset.classes.len() as u16)
-        .filter(|c| !unseen.contains(c))
-        .collect()
+    (0..dataset.classes.len() as u16).filter(|c| !unseen.contains(c)).collect()
 }
 
 impl Protocol {
@@ -310,9 +275,7 @@ impl Protocol {
             self.fold_names.len()
         );
         ensure!(
-            self.fold_of
-                .iter()
-                .all(|&f| usize::from(f) < self.fold_names.len()),
+            self.fold_of.iter().all(|&f| usize::from(f) < self.fold_names.len()),
             "dataset {name}: a fold index is not below {}",
             self.fold_names.len()
         );
@@ -333,10 +296,7 @@ impl Protocol {
                 let Some(used) = used.get_mut(row as usize) else {
                     anyhow::bail!("dataset {name}: row {row} of its split is not below {n}");
                 };
-                ensure!(
-                    !*used,
-                    "dataset {name}: row {row} is in more than one part of its split"
-                );
+                ensure!(!*used, "dataset {name}: row {row} is in more than one part of its split");
                 *used = true;
             }
         }

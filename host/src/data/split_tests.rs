@@ -17,10 +17,7 @@ fn dataset(n: usize, classes: u16, unseen: u16, folds: u16, hold_out_seen: bool)
         title: String::new(),
         licence: String::new(),
         attribution: String::new(),
-        input: Input::Vectors {
-            dim: 1,
-            values: vec![0.0; n],
-        },
+        input: Input::Vectors { dim: 1, values: vec![0.0; n] },
         subject: vec![0; n],
         recording: (0..n as u32).map(|i| i / 3).collect(),
         subject_names: vec!["one".into()],
@@ -30,11 +27,7 @@ fn dataset(n: usize, classes: u16, unseen: u16, folds: u16, hold_out_seen: bool)
         protocol: Protocol {
             fold_of,
             fold_names: (0..folds).map(|f| format!("fold {f}")).collect(),
-            unseen: if unseen.is_empty() {
-                vec![]
-            } else {
-                vec![("zero".into(), unseen)]
-            },
+            unseen: if unseen.is_empty() { vec![] } else { vec![("zero".into(), unseen)] },
             fixed: None,
             hold_out_seen,
         },
@@ -50,35 +43,17 @@ fn check(dataset: &Dataset, split: &Split, allowed: &HashSet<u32>) -> Result<(),
     let rows: Vec<u32> = parts.into_iter().flatten().copied().collect();
     let unique: HashSet<u32> = rows.iter().copied().collect();
     prop_assert_eq!(unique.len(), rows.len(), "parts overlap in {}", &split.name);
-    prop_assert!(
-        unique.is_subset(allowed),
-        "{} reaches beyond what it may use",
-        &split.name
-    );
+    prop_assert!(unique.is_subset(allowed), "{} reaches beyond what it may use", &split.name);
     for part in parts {
         prop_assert!(part.is_sorted());
     }
     let class = |row: &u32| dataset.class[*row as usize];
-    prop_assert!(
-        split
-            .train
-            .iter()
-            .chain(&split.test_seen)
-            .all(|r| split.seen.contains(&class(r)))
-    );
-    prop_assert!(
-        split
-            .test_unseen
-            .iter()
-            .all(|row| split.unseen.contains(&class(row)))
-    );
+    prop_assert!(split.train.iter().chain(&split.test_seen).all(|r| split.seen.contains(&class(r))));
+    prop_assert!(split.test_unseen.iter().all(|row| split.unseen.contains(&class(row))));
     prop_assert!(split.seen.iter().all(|c| !split.unseen.contains(c)));
     prop_assert!(split.seen.is_sorted() && split.unseen.is_sorted());
-    let recordings = |rows: &[u32]| -> HashSet<u32> {
-        rows.iter()
-            .map(|&row| dataset.recording[row as usize])
-            .collect()
-    };
+    let recordings =
+        |rows: &[u32]| -> HashSet<u32> { rows.iter().map(|&row| dataset.recording[row as usize]).collect() };
     prop_assert!(recordings(&split.train).is_disjoint(&recordings(&split.test_seen)));
     let train: HashSet<u32> = split.train.iter().copied().collect();
     for validation in &split.validation {
@@ -125,14 +100,7 @@ fn generalised_splits_hold_out_a_fifth_of_each_seen_class() {
     let dataset = dataset(300, 5, 1, 0, true);
     let split = dataset.splits(Task::ZeroShot, 1).unwrap().remove(0);
     // 20 recordings of 3 samples a class, 4 seen classes: 4 recordings of each are held out.
-    assert_eq!(
-        (
-            split.train.len(),
-            split.test_seen.len(),
-            split.test_unseen.len()
-        ),
-        (192, 48, 60)
-    );
+    assert_eq!((split.train.len(), split.test_seen.len(), split.test_unseen.len()), (192, 48, 60));
     assert_eq!(split.validation.len(), 6);
 }
 
@@ -140,11 +108,7 @@ fn generalised_splits_hold_out_a_fifth_of_each_seen_class() {
 fn two_folds_validate_on_recordings() {
     let dataset = dataset(300, 5, 0, 2, false);
     let splits = dataset.splits(Task::Supervised, 1).unwrap();
-    let names: Vec<&str> = splits[0]
-        .validation
-        .iter()
-        .map(|v| v.name.as_str())
-        .collect();
+    let names: Vec<&str> = splits[0].validation.iter().map(|v| v.name.as_str()).collect();
     assert_eq!(names, ["without a fifth of the recordings"]);
     assert_eq!(splits[0].validation[0].test_seen.len(), 30);
 }
@@ -154,13 +118,7 @@ fn says_which_task_there_is_not() {
     let neither = dataset(30, 3, 0, 0, false);
     assert!(neither.tasks().is_empty());
     let message = neither.splits(Task::ZeroShot, 0).unwrap_err().to_string();
-    assert!(
-        message.starts_with("made-up has no zero-shot task"),
-        "{message}"
-    );
+    assert!(message.starts_with("made-up has no zero-shot task"), "{message}");
     let message = neither.splits(Task::Supervised, 0).unwrap_err().to_string();
-    assert!(
-        message.starts_with("made-up has no supervised task"),
-        "{message}"
-    );
+    assert!(message.starts_with("made-up has no supervised task"), "{message}");
 }

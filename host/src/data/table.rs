@@ -28,8 +28,7 @@ impl Table {
     /// # Errors
     /// As [`Table::new`], and if the file cannot be read.
     pub(super) fn open(path: &Path, delimiter: u8) -> anyhow::Result<Self> {
-        let text =
-            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         Self::new(text, &path.display().to_string(), delimiter)
     }
 
@@ -44,17 +43,9 @@ impl Table {
             !text.trim_ascii().is_empty(),
             "{file}: the file is empty; expected a header row and at least one row of data"
         );
-        let mut table = Self {
-            file: file.to_string(),
-            header: Vec::new(),
-            text,
-            delimiter,
-        };
+        let mut table = Self { file: file.to_string(), header: Vec::new(), text, delimiter };
         let mut record = csv::StringRecord::new();
-        table
-            .reader()
-            .read_record(&mut record)
-            .map_err(|error| unreadable(file, &error))?;
+        table.reader().read_record(&mut record).map_err(|error| unreadable(file, &error))?;
         table.header = record.iter().map(str::to_string).collect();
         let line = Lines::new(&table.text).of_record(0);
         check_header(&table.header, file, line, delimiter)?;
@@ -66,18 +57,12 @@ impl Table {
     /// # Errors
     /// The visitor's first; no rows at all, a row of another width than the header's, text that is
     /// not UTF-8.
-    pub(super) fn for_each(
-        &self,
-        mut visit: impl FnMut(&Row<'_>) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
+    pub(super) fn for_each(&self, mut visit: impl FnMut(&Row<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
         let mut reader = self.reader();
         let mut record = csv::StringRecord::new();
         let mut lines = Lines::new(&self.text);
         let mut count = 0usize;
-        while reader
-            .read_record(&mut record)
-            .map_err(|error| unreadable(&self.file, &error))?
-        {
+        while reader.read_record(&mut record).map_err(|error| unreadable(&self.file, &error))? {
             let line = lines.of_record(record.position().map_or(0, csv::Position::byte) as usize);
             count += 1;
             if count == 1 {
@@ -90,11 +75,7 @@ impl Table {
                  missing or too many, or the recording was cut short while it was written",
                 self.file
             );
-            visit(&Row {
-                table: self,
-                line,
-                record: &record,
-            })?;
+            visit(&Row { table: self, line, record: &record })?;
         }
         ensure!(count > 1, "{}: a header but no rows of data", self.file);
         Ok(())
@@ -108,13 +89,7 @@ impl Table {
         self.header
             .iter()
             .position(|column| column == name)
-            .ok_or_else(|| {
-                anyhow!(
-                    "{}:1: no column \"{name}\"; the header has {}",
-                    self.file,
-                    self.header.join(", ")
-                )
-            })
+            .ok_or_else(|| anyhow!("{}:1: no column \"{name}\"; the header has {}", self.file, self.header.join(", ")))
     }
 
     fn reader(&self) -> csv::Reader<&[u8]> {
@@ -144,11 +119,7 @@ impl Row<'_> {
             _ => Err(anyhow!(
                 "{}: expected a finite number, got {}; correct the cell or remove the row",
                 self.place(column),
-                if cell.is_empty() {
-                    "an empty cell".into()
-                } else {
-                    format!("\"{cell}\"")
-                }
+                if cell.is_empty() { "an empty cell".into() } else { format!("\"{cell}\"") }
             )),
         }
     }
@@ -162,15 +133,8 @@ impl Row<'_> {
 
 fn check_header(header: &[String], file: &str, line: u64, delimiter: u8) -> anyhow::Result<()> {
     for (index, name) in header.iter().enumerate() {
-        ensure!(
-            !name.is_empty(),
-            "{file}:{line}: column {} of the header has no name",
-            index + 1
-        );
-        ensure!(
-            !header[..index].contains(name),
-            "{file}:{line}: column \"{name}\" is in the header twice"
-        );
+        ensure!(!name.is_empty(), "{file}:{line}: column {} of the header has no name", index + 1);
+        ensure!(!header[..index].contains(name), "{file}:{line}: column \"{name}\" is in the header twice");
     }
     if let [only] = header {
         for other in [b';', b'\t', b','] {
@@ -192,11 +156,9 @@ fn check_header(header: &[String], file: &str, line: u64, delimiter: u8) -> anyh
 
 fn unreadable(file: &str, error: &csv::Error) -> anyhow::Error {
     match (error.kind(), error.position()) {
-        (csv::ErrorKind::Utf8 { err, .. }, Some(position)) => anyhow!(
-            "{file}:{}: column {}: not UTF-8 text; save the file as UTF-8",
-            position.line(),
-            err.field() + 1
-        ),
+        (csv::ErrorKind::Utf8 { err, .. }, Some(position)) => {
+            anyhow!("{file}:{}: column {}: not UTF-8 text; save the file as UTF-8", position.line(), err.field() + 1)
+        }
         _ => anyhow!("{file}: {error}"),
     }
 }
@@ -211,20 +173,13 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn new(text: &'a [u8]) -> Self {
-        Self {
-            text,
-            byte: 0,
-            line: 1,
-        }
+        Self { text, byte: 0, line: 1 }
     }
 
     /// Line of the first byte at or after `byte` that is not part of an empty line.
     fn of_record(&mut self, byte: usize) -> u64 {
         let rest = self.text.get(byte..).unwrap_or_default();
-        let empty = rest
-            .iter()
-            .take_while(|b| matches!(b, b'\r' | b'\n'))
-            .count();
+        let empty = rest.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
         let passed = self.text.get(self.byte..byte + empty).unwrap_or_default();
         self.line += passed.iter().filter(|&&b| b == b'\n').count() as u64;
         self.byte += passed.len();
@@ -257,14 +212,7 @@ mod tests {
         let rows = read(b"\xef\xbb\xbfx,y\r\n\r\n1, 2\r\n\n\n3,4").unwrap();
         assert_eq!(rows.iter().map(|row| row.0).collect::<Vec<_>>(), [3, 6]);
         assert_eq!(rows[0].1, ["1", "2"]);
-        assert_eq!(
-            read(b"\n\nx\n\"a\nb\"\nc\n")
-                .unwrap()
-                .iter()
-                .map(|r| r.0)
-                .collect::<Vec<_>>(),
-            [4, 6]
-        );
+        assert_eq!(read(b"\n\nx\n\"a\nb\"\nc\n").unwrap().iter().map(|r| r.0).collect::<Vec<_>>(), [4, 6]);
     }
 
     #[test]
@@ -282,10 +230,7 @@ mod tests {
         ];
         for (text, expected) in cases {
             let got = error(text);
-            assert!(
-                got.contains(expected),
-                "for {text:?} got {got:?}, expected {expected:?}"
-            );
+            assert!(got.contains(expected), "for {text:?} got {got:?}, expected {expected:?}");
         }
     }
 

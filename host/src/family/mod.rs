@@ -25,6 +25,9 @@ pub fn find(name: &str) -> anyhow::Result<&'static Family> {
     FAMILIES.iter().find(|family| family.name == name).ok_or_else(|| {
         let mut names: Vec<&str> = FAMILIES.iter().map(|family| family.name).collect();
         names.sort_by(|a, b| strsim::jaro_winkler(b, name).total_cmp(&strsim::jaro_winkler(a, name)));
-        anyhow::anyhow!("there is no family {name:?}; nearest: {}; `smidgen families` lists all", names[..names.len().min(3)].join(", "))
+        anyhow::anyhow!(
+            "there is no family {name:?}; nearest: {}; `smidgen families` lists all",
+            names[..names.len().min(3)].join(", ")
+        )
     })
 }

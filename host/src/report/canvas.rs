@@ -48,10 +48,7 @@ pub(super) struct Canvas {
 
 impl Canvas {
     pub(super) fn new(height: f64) -> Self {
-        Canvas {
-            height,
-            body: String::new(),
-        }
+        Canvas { height, body: String::new() }
     }
 
     /// Opens a group of `class`; close it with [`Canvas::close`].
@@ -61,11 +58,7 @@ impl Canvas {
 
     /// Opens a group that shows `title` when pointed at.
     pub(super) fn open_titled(&mut self, class: &str, title: &str) {
-        let _ = write!(
-            self.body,
-            "<g class=\"{class}\"><title>{}</title>",
-            escape(title)
-        );
+        let _ = write!(self.body, "<g class=\"{class}\"><title>{}</title>", escape(title));
     }
 
     pub(super) fn close(&mut self) {
@@ -84,13 +77,7 @@ impl Canvas {
     }
 
     /// A rectangle filled at `opacity` in 0..=1.
-    pub(super) fn rect(
-        &mut self,
-        class: &str,
-        opacity: f64,
-        (x, y): (f64, f64),
-        (w, h): (f64, f64),
-    ) {
+    pub(super) fn rect(&mut self, class: &str, opacity: f64, (x, y): (f64, f64), (w, h): (f64, f64)) {
         let _ = write!(
             self.body,
             "<rect class=\"{class}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"",
@@ -113,13 +100,7 @@ impl Canvas {
         }
         let _ = write!(self.body, "<path class=\"{class}\" d=\"");
         for (i, (x, y)) in points.iter().enumerate() {
-            let _ = write!(
-                self.body,
-                "{}{} {}",
-                if i == 0 { 'M' } else { 'L' },
-                n(*x),
-                n(*y)
-            );
+            let _ = write!(self.body, "{}{} {}", if i == 0 { 'M' } else { 'L' }, n(*x), n(*y));
         }
         self.body.push_str(if closed { "Z\"/>" } else { "\"/>" });
     }
@@ -128,34 +109,18 @@ impl Canvas {
     pub(super) fn marker(&mut self, class: &str, marker: Marker, (x, y): (f64, f64), r: f64) {
         let corners: &[(f64, f64)] = match marker {
             Marker::Circle => {
-                let _ = write!(
-                    self.body,
-                    "<circle class=\"{class}\" cx=\"{}\" cy=\"{}\" r=\"{}\"/>",
-                    n(x),
-                    n(y),
-                    n(r)
-                );
+                let _ = write!(self.body, "<circle class=\"{class}\" cx=\"{}\" cy=\"{}\" r=\"{}\"/>", n(x), n(y), n(r));
                 return;
             }
             Marker::Square => &[(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
             Marker::Diamond => &[(0.0, -1.3), (1.3, 0.0), (0.0, 1.3), (-1.3, 0.0)],
             Marker::Up => &[(0.0, -1.25), (1.15, 0.8), (-1.15, 0.8)],
             Marker::Down => &[(0.0, 1.25), (1.15, -0.8), (-1.15, -0.8)],
-            Marker::Star => &[
-                (0.0, -1.4),
-                (0.4, -0.4),
-                (1.4, 0.0),
-                (0.4, 0.4),
-                (0.0, 1.4),
-                (-0.4, 0.4),
-                (-1.4, 0.0),
-                (-0.4, -0.4),
-            ],
+            Marker::Star => {
+                &[(0.0, -1.4), (0.4, -0.4), (1.4, 0.0), (0.4, 0.4), (0.0, 1.4), (-0.4, 0.4), (-1.4, 0.0), (-0.4, -0.4)]
+            }
         };
-        let points: Vec<_> = corners
-            .iter()
-            .map(|(dx, dy)| (x + dx * r, y + dy * r))
-            .collect();
+        let points: Vec<_> = corners.iter().map(|(dx, dy)| (x + dx * r, y + dy * r)).collect();
         self.path(class, &points, true);
     }
 
@@ -165,14 +130,7 @@ impl Canvas {
     }
 
     /// A text turned by `degrees` (clockwise, as SVG has it) about its place.
-    pub(super) fn turned(
-        &mut self,
-        class: &str,
-        anchor: Anchor,
-        (x, y): (f64, f64),
-        degrees: f64,
-        text: &str,
-    ) {
+    pub(super) fn turned(&mut self, class: &str, anchor: Anchor, (x, y): (f64, f64), degrees: f64, text: &str) {
         let (x, y) = (n(x), n(y));
         let _ = write!(self.body, "<text x=\"{x}\" y=\"{y}\"");
         if !class.is_empty() {
@@ -209,12 +167,7 @@ pub(super) fn empty(label: &str, why: &str) -> String {
     canvas.line("grid", (0.0, 0.5), (WIDTH, 0.5));
     canvas.line("grid", (0.0, height - 0.5), (WIDTH, height - 0.5));
     let line = fit(&format!("{label}: {why}"), WIDTH - 20.0, TEXT);
-    canvas.text(
-        "soft",
-        Anchor::Middle,
-        (WIDTH / 2.0, height / 2.0 + 4.0),
-        &line,
-    );
+    canvas.text("soft", Anchor::Middle, (WIDTH / 2.0, height / 2.0 + 4.0), &line);
     canvas.finish(&format!("{label}: {why}"))
 }
 
@@ -228,9 +181,7 @@ pub(super) fn text_width(text: &str, size: f64) -> f64 {
             'm' | 'w' | 'M' | 'W' | '@' | '%' | '—' | '…' => 1.0,
             '0'..='9' | 'a'..='z' | '_' | '·' | '–' | '°' => 0.64,
             'A'..='Z' | '&' => 0.79,
-            '−' | '→' | '←' | '↑' | '↓' | '±' | '+' | '=' | '<' | '>' | '~' | '#' => {
-                0.84
-            }
+            '−' | '→' | '←' | '↑' | '↓' | '±' | '+' | '=' | '<' | '>' | '~' | '#' => 0.84,
             c if (c as u32) < 0x1100 && !c.is_control() => 0.75,
             _ => 1.05,
         })
@@ -282,15 +233,8 @@ pub(super) fn escape(text: &str) -> String {
 
 /// A coordinate to a tenth, without trailing zeros.
 fn n(value: f64) -> String {
-    debug_assert!(
-        value.is_finite(),
-        "a coordinate that is not finite reached the canvas"
-    );
-    let tenths = if value.is_finite() {
-        (value * 10.0).round() / 10.0
-    } else {
-        0.0
-    };
+    debug_assert!(value.is_finite(), "a coordinate that is not finite reached the canvas");
+    let tenths = if value.is_finite() { (value * 10.0).round() / 10.0 } else { 0.0 };
     // Adding zero turns -0 into 0.
     format!("{}", tenths + 0.0)
 }

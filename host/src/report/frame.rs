@@ -22,23 +22,14 @@ pub(super) struct Frame {
 impl Frame {
     /// Room that y labels need at the left of the plot.
     pub(super) fn margin(ticks: &[Tick]) -> f64 {
-        ticks
-            .iter()
-            .map(|t| text_width(&t.label, TEXT))
-            .fold(24.0, f64::max)
-            + 10.0
+        ticks.iter().map(|t| text_width(&t.label, TEXT)).fold(24.0, f64::max) + 10.0
     }
 
     /// Horizontal hairlines with their labels, and the axis' name above.
     pub(super) fn draw_y(&self, canvas: &mut Canvas, ticks: &[Tick], name: &str) {
         for tick in ticks {
             canvas.line("grid", (self.left, tick.at), (self.right, tick.at));
-            canvas.text(
-                "soft",
-                Anchor::End,
-                (self.left - 8.0, tick.at + 4.0),
-                &tick.label,
-            );
+            canvas.text("soft", Anchor::End, (self.left - 8.0, tick.at + 4.0), &tick.label);
         }
         let name = super::canvas::fit(&format!("↑ {name}"), WIDTH, TEXT);
         canvas.text("soft", Anchor::Start, (0.0, self.top - 14.0), &name);
@@ -64,11 +55,6 @@ impl Frame {
     /// A remark in small type at the foot, left.
     pub(super) fn note(&self, canvas: &mut Canvas, text: &str) {
         let text = super::canvas::fit(text, (self.right - self.left) * 0.6, SMALL);
-        canvas.text(
-            "soft sm",
-            Anchor::Start,
-            (self.left, self.bottom + 34.0),
-            &text,
-        );
+        canvas.text("soft sm", Anchor::Start, (self.left, self.bottom + 34.0), &text);
     }
 }

@@ -26,11 +26,7 @@ pub struct FrontPoint {
 impl FrontPoint {
     /// A point without deviation or label.
     pub fn new(cost: f64, value: f64) -> Self {
-        FrontPoint {
-            cost,
-            value,
-            ..FrontPoint::default()
-        }
+        FrontPoint { cost, value, ..FrontPoint::default() }
     }
 
     /// The same point with a bar of ± `deviation`.
@@ -46,10 +42,7 @@ impl FrontPoint {
     }
 
     fn spread(&self) -> f64 {
-        self.deviation
-            .filter(|d| d.is_finite())
-            .unwrap_or(0.0)
-            .abs()
+        self.deviation.filter(|d| d.is_finite()).unwrap_or(0.0).abs()
     }
 }
 
@@ -65,10 +58,7 @@ pub struct FrontSeries {
 impl FrontSeries {
     /// A named series.
     pub fn new(name: impl Into<String>, points: Vec<FrontPoint>) -> Self {
-        FrontSeries {
-            name: name.into(),
-            points,
-        }
+        FrontSeries { name: name.into(), points }
     }
 }
 
@@ -86,21 +76,11 @@ pub struct FrontPlot {
 impl FrontPlot {
     /// A plot of `series`, with the cost on a logarithmic axis.
     pub fn new(cost: Axis, value: Axis, series: Vec<FrontSeries>) -> Self {
-        FrontPlot {
-            cost: Axis {
-                scale: Scale::Log,
-                ..cost
-            },
-            value,
-            series,
-        }
+        FrontPlot { cost: Axis { scale: Scale::Log, ..cost }, value, series }
     }
 
     fn drawn(&self) -> impl Iterator<Item = &FrontPoint> {
-        self.series
-            .iter()
-            .flat_map(|s| &s.points)
-            .filter(|p| self.takes(p))
+        self.series.iter().flat_map(|s| &s.points).filter(|p| self.takes(p))
     }
 
     fn takes(&self, point: &FrontPoint) -> bool {
@@ -119,26 +99,14 @@ impl Plot for FrontPlot {
             "" => "Value against cost".into(),
             label => format!("{label} against {}", self.cost.label),
         };
-        let values = self
-            .drawn()
-            .flat_map(|p| [p.value - p.spread(), p.value, p.value + p.spread()]);
+        let values = self.drawn().flat_map(|p| [p.value - p.spread(), p.value, p.value + p.spread()]);
         let places = (HEAD + 330.0, HEAD);
         let Some(y) = Mapping::new(&self.value, values, 0.07, places) else {
             return canvas::empty(&name, "no data");
         };
         let y_ticks = y.ticks(6);
-        let frame = Frame {
-            left: Frame::margin(&y_ticks),
-            right: WIDTH - 16.0,
-            top: places.1,
-            bottom: places.0,
-        };
-        let Some(x) = Mapping::new(
-            &self.cost,
-            self.drawn().map(|p| p.cost),
-            0.06,
-            (frame.left, frame.right),
-        ) else {
+        let frame = Frame { left: Frame::margin(&y_ticks), right: WIDTH - 16.0, top: places.1, bottom: places.0 };
+        let Some(x) = Mapping::new(&self.cost, self.drawn().map(|p| p.cost), 0.06, (frame.left, frame.right)) else {
             return canvas::empty(&name, "no data");
         };
         let mut canvas = Canvas::new(frame.bottom + FOOT);
@@ -147,8 +115,7 @@ impl Plot for FrontPlot {
         let total: usize = self.series.iter().map(|s| s.points.len()).sum();
         let left_out = total - self.drawn().count();
         if left_out > 0 {
-            let text =
-                format!("{left_out} of {total} points are not finite or cost nothing: not drawn");
+            let text = format!("{left_out} of {total} points are not finite or cost nothing: not drawn");
             frame.note(&mut canvas, &text);
         }
         self.draw(&mut canvas, &frame, &x, &y);
@@ -158,24 +125,13 @@ impl Plot for FrontPlot {
 
 impl FrontPlot {
     fn draw(&self, canvas: &mut Canvas, frame: &Frame, x: &Mapping, y: &Mapping) {
-        let area = Box2 {
-            x0: frame.left + 2.0,
-            y0: frame.top - 8.0,
-            x1: WIDTH - 2.0,
-            y1: frame.bottom - 3.0,
-        };
+        let area = Box2 { x0: frame.left + 2.0, y0: frame.top - 8.0, x1: WIDTH - 2.0, y1: frame.bottom - 3.0 };
         let mut crowd = Crowd::new(area);
         let at = |p: &FrontPoint| Some((x.at(p.cost)?, y.at(p.value)?));
 
         let points: Vec<&FrontPoint> = self.drawn().collect();
         let front = pareto(&points.iter().map(|p| (p.cost, p.value)).collect::<Vec<_>>());
-        let steps = stairs(
-            &front
-                .iter()
-                .filter_map(|i| at(points[*i]))
-                .collect::<Vec<_>>(),
-            frame.right,
-        );
+        let steps = stairs(&front.iter().filter_map(|i| at(points[*i])).collect::<Vec<_>>(), frame.right);
         canvas.path("front", &steps, false);
         for w in steps.windows(2) {
             crowd.block_line(w[0], w[1], 1.0);
@@ -184,8 +140,7 @@ impl FrontPlot {
 
         for (i, series) in self.series.iter().enumerate() {
             canvas.open(&theme::hue(i));
-            let mut order: Vec<&FrontPoint> =
-                series.points.iter().filter(|p| self.takes(p)).collect();
+            let mut order: Vec<&FrontPoint> = series.points.iter().filter(|p| self.takes(p)).collect();
             order.sort_by(|a, b| a.cost.total_cmp(&b.cost).then(a.value.total_cmp(&b.value)));
             let line: Vec<(f64, f64)> = order.iter().filter_map(|p| at(p)).collect();
             canvas.path("thin", &line, false);
@@ -205,12 +160,7 @@ impl FrontPlot {
             for (point, place) in order.iter().zip(&line) {
                 let filled = best.iter().any(|b| std::ptr::eq(*b, *point));
                 canvas.open_titled("", &self.title(series, point));
-                canvas.marker(
-                    if filled { "dot" } else { "ring" },
-                    Marker::of(i),
-                    *place,
-                    R,
-                );
+                canvas.marker(if filled { "dot" } else { "ring" }, Marker::of(i), *place, R);
                 canvas.close();
                 crowd.block(Box2::around(*place, R + 1.0, R + 1.0), 4.0);
             }
@@ -222,24 +172,11 @@ impl FrontPlot {
     }
 
     /// The name of each series, beside whichever of its points has most room.
-    fn name_series(
-        &self,
-        canvas: &mut Canvas,
-        crowd: &mut Crowd,
-        at: impl Fn(&FrontPoint) -> Option<(f64, f64)>,
-    ) {
+    fn name_series(&self, canvas: &mut Canvas, crowd: &mut Crowd, at: impl Fn(&FrontPoint) -> Option<(f64, f64)>) {
         for (i, series) in self.series.iter().enumerate() {
             let name = canvas::fit(&series.name, 200.0, TEXT);
-            let places: Vec<(f64, f64)> = series
-                .points
-                .iter()
-                .filter(|p| self.takes(p))
-                .filter_map(&at)
-                .collect();
-            let tries: Vec<_> = places
-                .iter()
-                .flat_map(|p| around(*p, bold_width(&name, TEXT), TEXT))
-                .collect();
+            let places: Vec<(f64, f64)> = series.points.iter().filter(|p| self.takes(p)).filter_map(&at).collect();
+            let tries: Vec<_> = places.iter().flat_map(|p| around(*p, bold_width(&name, TEXT), TEXT)).collect();
             let boxes: Vec<(Box2, f64)> = tries.iter().map(|t| (t.0, t.1)).collect();
             let Some(best) = crowd.settle(&boxes, f64::INFINITY) else {
                 continue;
@@ -261,20 +198,14 @@ impl FrontPlot {
         at: impl Fn(&FrontPoint) -> Option<(f64, f64)>,
     ) {
         let on_front = |p: &FrontPoint| best.iter().any(|b| std::ptr::eq(*b, p));
-        let all = self
-            .series
-            .iter()
-            .enumerate()
-            .flat_map(|(i, s)| s.points.iter().map(move |p| (i, p)));
+        let all = self.series.iter().enumerate().flat_map(|(i, s)| s.points.iter().map(move |p| (i, p)));
         let mut points: Vec<(usize, &FrontPoint)> = all.filter(|(_, p)| self.takes(p)).collect();
         points.sort_by_key(|(_, p)| !on_front(p));
         if points.len() > MANY {
             points.retain(|(_, p)| on_front(p));
         }
         for (series, point) in points {
-            let (Some(text), Some(place)) =
-                (point.label.as_ref().filter(|l| !l.is_empty()), at(point))
-            else {
+            let (Some(text), Some(place)) = (point.label.as_ref().filter(|l| !l.is_empty()), at(point)) else {
                 continue;
             };
             let text = canvas::fit(text, 120.0, SMALL);
@@ -298,12 +229,7 @@ impl FrontPlot {
         if point.spread() > 0.0 {
             title += &format!(" ± {}", number::figure(point.spread(), self.value.unit));
         }
-        title
-            + &format!(
-                " at {} {}",
-                number::figure(point.cost, self.cost.unit),
-                self.cost.label
-            )
+        title + &format!(" at {} {}", number::figure(point.cost, self.cost.unit), self.cost.label)
     }
 }
 
@@ -312,21 +238,10 @@ fn name_front(canvas: &mut Canvas, crowd: &mut Crowd, steps: &[(f64, f64)]) {
     const NAME: &str = "Pareto front";
     let w = text_width(NAME, SMALL);
     let mut tries = Vec::new();
-    for level in steps
-        .windows(2)
-        .filter(|s| s[0].1 == s[1].1 && s[1].0 - s[0].0 > w)
-    {
+    for level in steps.windows(2).filter(|s| s[0].1 == s[1].1 && s[1].0 - s[0].0 > w) {
         for (y0, cost) in [(level[0].1 + 3.0, 0.0), (level[0].1 - SMALL - 5.0, 1.0)] {
             let x0 = level[1].0 - w - 4.0;
-            tries.push((
-                Box2 {
-                    x0,
-                    y0,
-                    x1: x0 + w,
-                    y1: y0 + SMALL + 3.0,
-                },
-                cost,
-            ));
+            tries.push((Box2 { x0, y0, x1: x0 + w, y1: y0 + SMALL + 3.0 }, cost));
         }
     }
     if let Some(b) = crowd.settle(&tries, 20.0).map(|i| tries[i].0) {
@@ -354,18 +269,9 @@ fn around(p: (f64, f64), w: f64, size: f64) -> Vec<(Box2, f64, (f64, f64))> {
             (x + corner, y + corner, 5.0),
             (x - corner - w, y + corner, 6.0),
         ];
-        out.extend(places.map(|(x0, y0, cost)| {
-            (
-                Box2 {
-                    x0,
-                    y0,
-                    x1: x0 + w,
-                    y1: y0 + h,
-                },
-                cost + 25.0 * ring as f64,
-                p,
-            )
-        }));
+        out.extend(
+            places.map(|(x0, y0, cost)| (Box2 { x0, y0, x1: x0 + w, y1: y0 + h }, cost + 25.0 * ring as f64, p)),
+        );
     }
     out
 }

@@ -54,10 +54,7 @@ impl HeatMap {
             column_title: "predicted class".into(),
             rows,
             columns,
-            values: counts
-                .iter()
-                .map(|r| r.iter().map(|c| *c as f64).collect())
-                .collect(),
+            values: counts.iter().map(|r| r.iter().map(|c| *c as f64).collect()).collect(),
             unit: Unit::Count,
             shading: Shading::RowShare,
         }
@@ -85,12 +82,7 @@ impl HeatMap {
 
     /// Shares (fractions of one) of `columns` in each row, written in percent, such as the base
     /// networks that a class uses. Shares below 0.5 % carry no figure.
-    pub fn shares(
-        name: &str,
-        rows: Vec<String>,
-        columns: Vec<String>,
-        values: Vec<Vec<f64>>,
-    ) -> Self {
+    pub fn shares(name: &str, rows: Vec<String>, columns: Vec<String>, values: Vec<Vec<f64>>) -> Self {
         HeatMap {
             name: name.into(),
             row_title: String::new(),
@@ -125,20 +117,9 @@ impl HeatMap {
         let value = values.get(column).copied().filter(|v| v.is_finite())?;
         Some(match self.shading {
             Shading::RowShare => {
-                let sum: f64 = values
-                    .iter()
-                    .filter(|v| v.is_finite())
-                    .map(|v| v.max(0.0))
-                    .sum();
+                let sum: f64 = values.iter().filter(|v| v.is_finite()).map(|v| v.max(0.0)).sum();
                 let wrong = self.rows.get(row) != self.columns.get(column);
-                (
-                    if sum > 0.0 {
-                        (value / sum).clamp(0.0, 1.0)
-                    } else {
-                        0.0
-                    },
-                    wrong,
-                )
+                (if sum > 0.0 { (value / sum).clamp(0.0, 1.0) } else { 0.0 }, wrong)
             }
             Shading::High if largest > 0.0 => ((value / largest).clamp(0.0, 1.0), false),
             Shading::High => (0.0, false),
@@ -161,10 +142,7 @@ impl HeatMap {
 
     /// The share of each row that lies in the column of its own name.
     fn recall(&self, row: usize) -> Option<f64> {
-        let column = self
-            .columns
-            .iter()
-            .position(|c| Some(c) == self.rows.get(row))?;
+        let column = self.columns.iter().position(|c| Some(c) == self.rows.get(row))?;
         let values = self.values.get(row)?;
         let sum: f64 = values.iter().filter(|v| v.is_finite()).sum();
         let hit = values.get(column).copied().filter(|v| v.is_finite())?;
@@ -185,12 +163,7 @@ impl Plot for HeatMap {
         if let Some(why) = self.problem() {
             return canvas::empty(&self.name, &why);
         }
-        let widest = |names: &[String]| {
-            names
-                .iter()
-                .map(|n| text_width(n, TEXT))
-                .fold(0.0, f64::max)
-        };
+        let widest = |names: &[String]| names.iter().map(|n| text_width(n, TEXT)).fold(0.0, f64::max);
         let left = widest(&self.rows).min(170.0) + 8.5;
         let recalls = self.shading == Shading::RowShare;
         let tail = if recalls { 62.0 } else { 4.0 };
@@ -199,48 +172,25 @@ impl Plot for HeatMap {
         // Level names if they fit their cells at the largest size, else names that rise at 45°.
         let cell = ((WIDTH - left - tail) / count).min(64.0);
         let level = name_length <= cell - 6.0;
-        let slack = if level {
-            0.0
-        } else {
-            (name_length * 0.71).max(tail) - tail
-        };
+        let slack = if level { 0.0 } else { (name_length * 0.71).max(tail) - tail };
         let cell = ((WIDTH - left - tail - slack) / count).min(64.0);
-        let size = if cell < FIGURE_CELL {
-            cell.min(14.0)
-        } else {
-            cell.clamp(FIGURE_CELL, 28.0)
-        };
+        let size = if cell < FIGURE_CELL { cell.min(14.0) } else { cell.clamp(FIGURE_CELL, 28.0) };
         let title = match (self.row_title.as_str(), self.column_title.as_str()) {
             ("", "") => String::new(),
             (row, "") => format!("{row} ↓"),
             ("", column) => format!("{column} →"),
             (row, column) => format!("{row} ↓  {column} →"),
         };
-        let head = if title.is_empty() { 6.0 } else { 26.0 }
-            + if level {
-                18.0
-            } else {
-                name_length * 0.71 + 14.0
-            };
+        let head = if title.is_empty() { 6.0 } else { 26.0 } + if level { 18.0 } else { name_length * 0.71 + 14.0 };
 
         let bottom = head + size * self.rows.len() as f64;
         let mut canvas = Canvas::new(bottom + 8.0);
         if !title.is_empty() {
-            canvas.text(
-                "soft",
-                Anchor::Start,
-                (0.0, 12.0),
-                &canvas::fit(&title, WIDTH, TEXT),
-            );
+            canvas.text("soft", Anchor::Start, (0.0, 12.0), &canvas::fit(&title, WIDTH, TEXT));
         }
         // Names stand at every k-th line where lines are closer than type.
         let every = |pitch: f64, needed: f64| (needed / pitch).ceil().max(1.0) as usize;
-        for (j, name) in self
-            .columns
-            .iter()
-            .enumerate()
-            .step_by(every(cell, if level { 13.0 } else { 18.0 }))
-        {
+        for (j, name) in self.columns.iter().enumerate().step_by(every(cell, if level { 13.0 } else { 18.0 })) {
             let x = left + (j as f64 + 0.5) * cell;
             let name = canvas::fit(name, name_length + 0.5, TEXT);
             match level {
@@ -250,12 +200,7 @@ impl Plot for HeatMap {
         }
         for (i, name) in self.rows.iter().enumerate().step_by(every(size, 13.0)) {
             let y = head + (i as f64 + 0.5) * size + 4.0;
-            canvas.text(
-                "",
-                Anchor::End,
-                (left - 8.0, y),
-                &canvas::fit(name, left - 8.0, TEXT),
-            );
+            canvas.text("", Anchor::End, (left - 8.0, y), &canvas::fit(name, left - 8.0, TEXT));
         }
         self.draw_cells(&mut canvas, (left, head), (cell, size));
         if recalls {
@@ -264,25 +209,14 @@ impl Plot for HeatMap {
             for i in (0..self.rows.len()).step_by(every(size, 13.0)) {
                 if let Some(share) = self.recall(i) {
                     let y = head + (i as f64 + 0.5) * size + 4.0;
-                    canvas.text(
-                        "soft",
-                        Anchor::End,
-                        (x + 40.0, y),
-                        &format!("{}%", number::fixed(share * 100.0, 0)),
-                    );
+                    canvas.text("soft", Anchor::End, (x + 40.0, y), &format!("{}%", number::fixed(share * 100.0, 0)));
                     shown = true;
                 }
             }
             if shown && level {
                 canvas.text("soft", Anchor::End, (x + 40.0, head - 8.0), "recall");
             } else if shown {
-                canvas.turned(
-                    "soft",
-                    Anchor::Start,
-                    (x + 22.0, head - 7.0),
-                    -45.0,
-                    "recall",
-                );
+                canvas.turned("soft", Anchor::Start, (x + 22.0, head - 7.0), -45.0, "recall");
             }
         }
         canvas.finish(&self.name)
@@ -291,12 +225,7 @@ impl Plot for HeatMap {
 
 impl HeatMap {
     fn draw_cells(&self, canvas: &mut Canvas, (left, head): (f64, f64), (cell, size): (f64, f64)) {
-        let finite = self
-            .values
-            .iter()
-            .flatten()
-            .copied()
-            .filter(|v| v.is_finite());
+        let finite = self.values.iter().flatten().copied().filter(|v| v.is_finite());
         let largest = finite.fold(0.0, f64::max);
         let gap = if cell >= FIGURE_CELL { 1.0 } else { 0.0 };
         for (hue, second) in [(theme::hue(0), false), (theme::hue(1), true)] {
@@ -331,15 +260,8 @@ impl HeatMap {
                     continue;
                 }
                 let class = theme::on_cell(opacity(t));
-                let class = if small {
-                    format!("{class} sm")
-                } else {
-                    class.into()
-                };
-                let at = (
-                    left + (j as f64 + 0.5) * cell - 0.5,
-                    head + (i as f64 + 0.5) * size + 3.5,
-                );
+                let class = if small { format!("{class} sm") } else { class.into() };
+                let at = (left + (j as f64 + 0.5) * cell - 0.5, head + (i as f64 + 0.5) * size + 3.5);
                 canvas.text(&class, Anchor::Middle, at, &text);
             }
         }
@@ -363,11 +285,7 @@ mod tests {
     #[test]
     fn a_confusion_matrix_tells_right_from_wrong_by_name() {
         let columns = vec!["b".to_string(), "a".to_string()];
-        let map = HeatMap::confusion(
-            vec!["a".into(), "b".into()],
-            columns,
-            &[vec![1, 3], vec![4, 0]],
-        );
+        let map = HeatMap::confusion(vec!["a".into(), "b".into()], columns, &[vec![1, 3], vec![4, 0]]);
         assert_eq!(map.shade(0, 1, 4.0), Some((0.75, false)));
         assert_eq!(map.shade(0, 0, 4.0), Some((0.25, true)));
         assert_eq!((map.recall(0), map.recall(1)), (Some(0.75), Some(1.0)));

@@ -24,17 +24,12 @@ pub(super) fn spread(wanted: &[f64], gap: f64, (lo, hi): (f64, f64)) -> Vec<f64>
         while let Some((mean, size)) = pools.last().copied().filter(|p| p.0 > pool.0) {
             pools.pop();
             let total = size + pool.1;
-            pool = (
-                (mean * size as f64 + pool.0 * pool.1 as f64) / total as f64,
-                total,
-            );
+            pool = ((mean * size as f64 + pool.0 * pool.1 as f64) / total as f64, total);
         }
         pools.push(pool);
     }
     let top = hi - wanted.len().saturating_sub(1) as f64 * gap;
-    let places = pools
-        .iter()
-        .flat_map(|(mean, size)| std::iter::repeat_n(*mean, *size));
+    let places = pools.iter().flat_map(|(mean, size)| std::iter::repeat_n(*mean, *size));
     let mut out = vec![0.0; wanted.len()];
     for ((rank, index), z) in order.iter().enumerate().zip(places) {
         out[*index] = z.min(top).max(lo) + rank as f64 * gap;
@@ -53,12 +48,7 @@ pub(super) struct Box2 {
 
 impl Box2 {
     pub(super) fn around((x, y): (f64, f64), rx: f64, ry: f64) -> Self {
-        Box2 {
-            x0: x - rx,
-            y0: y - ry,
-            x1: x + rx,
-            y1: y + ry,
-        }
+        Box2 { x0: x - rx, y0: y - ry, x1: x + rx, y1: y + ry }
     }
 
     fn overlap(&self, other: &Box2) -> f64 {
@@ -81,10 +71,7 @@ pub(super) struct Crowd {
 impl Crowd {
     /// A crowd whose labels stay within `area`.
     pub(super) fn new(area: Box2) -> Self {
-        Crowd {
-            area,
-            taken: Vec::new(),
-        }
+        Crowd { area, taken: Vec::new() }
     }
 
     /// Something lies at `place`; covering one square unit of it costs `weight`.
@@ -97,22 +84,13 @@ impl Crowd {
         let pieces = ((x2 - x1).hypot(y2 - y1) / 4.0).ceil().clamp(1.0, 400.0) as usize;
         for k in 0..pieces {
             let t = (k as f64 + 0.5) / pieces as f64;
-            self.block(
-                Box2::around((x1 + t * (x2 - x1), y1 + t * (y2 - y1)), 2.0, 2.0),
-                weight,
-            );
+            self.block(Box2::around((x1 + t * (x2 - x1), y1 + t * (y2 - y1)), 2.0, 2.0), weight);
         }
     }
 
     /// The cheapest of `candidates` (place, own cost) that costs at most `limit`; it is then taken.
     pub(super) fn settle(&mut self, candidates: &[(Box2, f64)], limit: f64) -> Option<usize> {
-        let cost = |(place, own): &(Box2, f64)| {
-            own + self
-                .taken
-                .iter()
-                .map(|(b, w)| w * place.overlap(b))
-                .sum::<f64>()
-        };
+        let cost = |(place, own): &(Box2, f64)| own + self.taken.iter().map(|(b, w)| w * place.overlap(b)).sum::<f64>();
         let (index, _) = candidates
             .iter()
             .enumerate()
@@ -132,10 +110,7 @@ mod tests {
 
     #[test]
     fn labels_with_room_stay_where_they_are() {
-        assert_eq!(
-            spread(&[10.0, 90.0, 50.0], 12.0, (0.0, 100.0)),
-            [10.0, 90.0, 50.0]
-        );
+        assert_eq!(spread(&[10.0, 90.0, 50.0], 12.0, (0.0, 100.0)), [10.0, 90.0, 50.0]);
     }
 
     #[test]
@@ -162,40 +137,11 @@ mod tests {
 
     #[test]
     fn a_label_avoids_what_is_there_and_gives_up_when_it_cannot() {
-        let area = Box2 {
-            x0: 0.0,
-            y0: 0.0,
-            x1: 100.0,
-            y1: 20.0,
-        };
+        let area = Box2 { x0: 0.0, y0: 0.0, x1: 100.0, y1: 20.0 };
         let mut crowd = Crowd::new(area);
-        let left = (
-            Box2 {
-                x0: 0.0,
-                y0: 0.0,
-                x1: 40.0,
-                y1: 20.0,
-            },
-            0.0,
-        );
-        let right = (
-            Box2 {
-                x0: 50.0,
-                y0: 0.0,
-                x1: 90.0,
-                y1: 20.0,
-            },
-            1.0,
-        );
-        let outside = (
-            Box2 {
-                x0: 80.0,
-                y0: 0.0,
-                x1: 120.0,
-                y1: 20.0,
-            },
-            0.0,
-        );
+        let left = (Box2 { x0: 0.0, y0: 0.0, x1: 40.0, y1: 20.0 }, 0.0);
+        let right = (Box2 { x0: 50.0, y0: 0.0, x1: 90.0, y1: 20.0 }, 1.0);
+        let outside = (Box2 { x0: 80.0, y0: 0.0, x1: 120.0, y1: 20.0 }, 0.0);
         crowd.block_line((0.0, 10.0), (40.0, 10.0), 1.0);
         assert_eq!(crowd.settle(&[left, right, outside], 50.0), Some(1));
         assert_eq!(crowd.settle(&[right, outside], 50.0), None);

@@ -26,11 +26,7 @@ pub struct Series {
 impl Series {
     /// A solid curve without a band.
     pub fn new(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
-        Series {
-            name: name.into(),
-            points,
-            ..Series::default()
-        }
+        Series { name: name.into(), points, ..Series::default() }
     }
 
     /// The same curve with a band of `deviation` about it (as long as the points).
@@ -48,12 +44,7 @@ impl Series {
     /// (x, lowest, middle, highest) of every point; without a band the three are one.
     fn rows(&self) -> impl Iterator<Item = (f64, f64, f64, f64)> + '_ {
         self.points.iter().enumerate().map(|(i, &(x, y))| {
-            let d = self
-                .deviation
-                .as_ref()
-                .and_then(|d| d.get(i))
-                .copied()
-                .unwrap_or(0.0);
+            let d = self.deviation.as_ref().and_then(|d| d.get(i)).copied().unwrap_or(0.0);
             let d = if d.is_finite() { d.abs() } else { 0.0 };
             (x, y - d, y, y + d)
         })
@@ -81,10 +72,7 @@ pub struct LinePlot {
 impl LinePlot {
     /// A plot of one panel.
     pub fn new(x: Axis, y: Axis, series: Vec<Series>) -> Self {
-        LinePlot {
-            x,
-            panels: vec![Panel { y, series }],
-        }
+        LinePlot { x, panels: vec![Panel { y, series }] }
     }
 
     /// The same plot with one more panel below.
@@ -106,19 +94,13 @@ impl LinePlot {
             let (points, band) = (series.points.len(), series.deviation.as_ref().map(Vec::len));
             if band.is_some_and(|b| b != points) {
                 let band = band.unwrap_or_default();
-                return Some(format!(
-                    "“{}” has {points} points and {band} deviations",
-                    series.name
-                ));
+                return Some(format!("“{}” has {points} points and {band} deviations", series.name));
             }
         }
-        let any = self.panels.iter().any(|p| {
-            p.series.iter().any(|s| {
-                s.points
-                    .iter()
-                    .any(|(x, y)| self.x.takes(*x) && p.y.takes(*y))
-            })
-        });
+        let any = self
+            .panels
+            .iter()
+            .any(|p| p.series.iter().any(|s| s.points.iter().any(|(x, y)| self.x.takes(*x) && p.y.takes(*y))));
         (!any).then(|| "no data".into())
     }
 
@@ -153,28 +135,14 @@ impl Plot for LinePlot {
             .iter()
             .map(|p| (p.series.len() as f64 * LABEL_GAP).max(if several { 130.0 } else { 220.0 }))
             .collect();
-        let ends = self
-            .panels
-            .iter()
-            .flat_map(|p| p.series.iter().map(|s| end_label(s, &p.y)));
-        let widest = ends
-            .map(|(a, b)| text_width(&format!("{a} {b}"), TEXT))
-            .fold(0.0, f64::max);
+        let ends = self.panels.iter().flat_map(|p| p.series.iter().map(|s| end_label(s, &p.y)));
+        let widest = ends.map(|(a, b)| text_width(&format!("{a} {b}"), TEXT)).fold(0.0, f64::max);
         let right = WIDTH - (widest + 14.0).clamp(24.0, LABELS);
 
         // The left margin is that of the widest y label of all panels; it needs no final heights.
         let y_of = |p: &Panel, top: f64, bottom: f64| {
-            let pairs = p
-                .series
-                .iter()
-                .flat_map(|s| s.rows())
-                .filter(|r| self.x.takes(r.0));
-            Mapping::new(
-                &p.y,
-                pairs.flat_map(|r| [r.1, r.2, r.3]),
-                0.05,
-                (bottom, top),
-            )
+            let pairs = p.series.iter().flat_map(|s| s.rows()).filter(|r| self.x.takes(r.0));
+            Mapping::new(&p.y, pairs.flat_map(|r| [r.1, r.2, r.3]), 0.05, (bottom, top))
         };
         let left = self
             .panels
@@ -183,10 +151,7 @@ impl Plot for LinePlot {
             .map(|y| Frame::margin(&y.ticks(wanted)))
             .fold(0.0, f64::max);
 
-        let all = self
-            .panels
-            .iter()
-            .flat_map(|p| p.series.iter().flat_map(|s| s.points.iter().map(|q| q.0)));
+        let all = self.panels.iter().flat_map(|p| p.series.iter().flat_map(|s| s.points.iter().map(|q| q.0)));
         let Some(x) = Mapping::new(&self.x, all, 0.0, (left, right)) else {
             return canvas::empty(&self.name(), "no data");
         };
@@ -194,12 +159,7 @@ impl Plot for LinePlot {
         let mut canvas = Canvas::new(height);
         let mut top = 0.0;
         for (i, (panel, h)) in self.panels.iter().zip(&heights).enumerate() {
-            let frame = Frame {
-                left,
-                right,
-                top: top + HEAD,
-                bottom: top + HEAD + h,
-            };
+            let frame = Frame { left, right, top: top + HEAD, bottom: top + HEAD + h };
             top = frame.bottom + GAP;
             let last = i + 1 == self.panels.len();
             let Some(y) = y_of(panel, frame.top, frame.bottom) else {
@@ -226,9 +186,7 @@ impl LinePlot {
         for series in &panel.series {
             canvas.open(&self.hue(&series.name));
             if series.deviation.is_some() {
-                for run in runs(series, |r| {
-                    Some((x.at(r.0)?, y.at(r.2)?, y.at_or_low(r.1)?, y.at(r.3)?))
-                }) {
+                for run in runs(series, |r| Some((x.at(r.0)?, y.at(r.2)?, y.at_or_low(r.1)?, y.at(r.3)?))) {
                     let low = thin(run.iter().map(|r| (r.0, r.2)));
                     let mut area = thin(run.iter().map(|r| (r.0, r.3)));
                     area.extend(low.into_iter().rev());
@@ -244,11 +202,7 @@ impl LinePlot {
             for run in &runs {
                 match run[..] {
                     [only] => canvas.marker("dot", canvas::Marker::Circle, only, 3.0),
-                    _ => canvas.path(
-                        if series.dashed { "ln dash" } else { "ln" },
-                        &thin(run.iter().copied()),
-                        false,
-                    ),
+                    _ => canvas.path(if series.dashed { "ln dash" } else { "ln" }, &thin(run.iter().copied()), false),
                 }
             }
             ends.extend(runs.last().and_then(|r| r.last()).map(|end| (series, *end)));
@@ -261,21 +215,12 @@ impl LinePlot {
             let at = frame.right + 10.0;
             let room = end.0 < frame.right - 4.0;
             if (place - end.1).abs() > 3.0 || room {
-                canvas.line(
-                    "lead",
-                    (end.0.min(frame.right) + 2.0, end.1),
-                    (at - 2.0, place),
-                );
+                canvas.line("lead", (end.0.min(frame.right) + 2.0, end.1), (at - 2.0, place));
             }
             let (name, value) = end_label(series, &panel.y);
             let width = WIDTH - at;
             let name = canvas::fit(&name, width - text_width(&value, TEXT) - 5.0, TEXT);
-            canvas.text(
-                "",
-                Anchor::Start,
-                (at, place + 4.0),
-                &format!("{name} {value}"),
-            );
+            canvas.text("", Anchor::Start, (at, place + 4.0), &format!("{name} {value}"));
             canvas.close();
         }
     }
@@ -283,12 +228,7 @@ impl LinePlot {
 
 /// What stands at the end of a curve: its name and its last value.
 fn end_label(series: &Series, y: &Axis) -> (String, String) {
-    let last = series
-        .points
-        .iter()
-        .rev()
-        .map(|p| p.1)
-        .find(|v| y.takes(*v));
+    let last = series.points.iter().rev().map(|p| p.1).find(|v| y.takes(*v));
     let name = canvas::fit(&series.name, LABELS - 60.0, TEXT.max(SMALL));
     (name, number::figure(last.unwrap_or(f64::NAN), y.unit))
 }
@@ -337,19 +277,8 @@ mod tests {
 
     #[test]
     fn a_gap_parts_a_curve() {
-        let points = vec![
-            (0.0, 1.0),
-            (1.0, 2.0),
-            (2.0, f64::NAN),
-            (3.0, 2.0),
-            (4.0, 1.0),
-        ];
-        let svg = LinePlot::new(
-            Axis::count("step"),
-            Axis::plain("loss"),
-            vec![Series::new("a", points)],
-        )
-        .svg();
+        let points = vec![(0.0, 1.0), (1.0, 2.0), (2.0, f64::NAN), (3.0, 2.0), (4.0, 1.0)];
+        let svg = LinePlot::new(Axis::count("step"), Axis::plain("loss"), vec![Series::new("a", points)]).svg();
         assert_eq!(svg.matches("class=\"ln\"").count(), 2);
     }
 

@@ -135,11 +135,7 @@ pub(super) fn scientific(value: f64) -> String {
         })
         .collect();
     let sign = if value < 0.0 { "−" } else { "" };
-    if digits == "1" {
-        format!("{sign}10{power}")
-    } else {
-        format!("{sign}{digits}·10{power}")
-    }
+    if digits == "1" { format!("{sign}10{power}") } else { format!("{sign}{digits}·10{power}") }
 }
 
 pub(super) fn grouped(digits: &str) -> String {

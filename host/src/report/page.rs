@@ -20,11 +20,7 @@ pub struct Figure {
 impl Figure {
     /// `plot`, drawn, with a caption that says in plain words what to see.
     pub fn new(plot: &impl Plot, caption: impl Into<String>) -> Self {
-        Figure {
-            title: String::new(),
-            svg: plot.svg(),
-            caption: caption.into(),
-        }
+        Figure { title: String::new(), svg: plot.svg(), caption: caption.into() }
     }
 
     /// The same figure with a title above it.
@@ -57,10 +53,7 @@ pub struct Section {
 impl Section {
     /// A section without content.
     pub fn new(heading: impl Into<String>) -> Self {
-        Section {
-            heading: heading.into(),
-            items: Vec::new(),
-        }
+        Section { heading: heading.into(), items: Vec::new() }
     }
 
     /// The same section with one more paragraph.
@@ -75,12 +68,7 @@ impl Section {
     }
 
     /// The same section with one more figure that has a title of its own.
-    pub fn titled(
-        self,
-        title: impl Into<String>,
-        plot: &impl Plot,
-        caption: impl Into<String>,
-    ) -> Self {
+    pub fn titled(self, title: impl Into<String>, plot: &impl Plot, caption: impl Into<String>) -> Self {
         self.item(Item::Figure(Figure::new(plot, caption).titled(title)))
     }
 
@@ -114,10 +102,7 @@ pub struct Page {
 impl Page {
     /// A page with a title alone.
     pub fn new(title: impl Into<String>) -> Self {
-        Page {
-            title: title.into(),
-            ..Page::default()
-        }
+        Page { title: title.into(), ..Page::default() }
     }
 
     /// The same page with a sentence under the title.
@@ -159,37 +144,26 @@ impl Page {
             out += &format!("<p class=\"subtitle\">{}</p>\n", escape(&self.subtitle));
         }
         if !self.provenance.is_empty() {
-            let one = |(what, which): &(String, String)| {
-                format!("<span>{} <b>{}</b></span>", escape(what), escape(which))
-            };
+            let one =
+                |(what, which): &(String, String)| format!("<span>{} <b>{}</b></span>", escape(what), escape(which));
             let all: Vec<String> = self.provenance.iter().map(one).collect();
             out += &format!("<p class=\"provenance\">{}</p>\n", all.join(" "));
         }
         if !self.facts.is_empty() {
             out += "<dl class=\"facts\">\n";
             for (what, figure) in &self.facts {
-                out += &format!(
-                    "<div><dt>{}</dt><dd>{}</dd></div>\n",
-                    escape(what),
-                    escape(figure)
-                );
+                out += &format!("<div><dt>{}</dt><dd>{}</dd></div>\n", escape(what), escape(figure));
             }
             out += "</dl>\n";
         }
         if self.sections.len() > 3 {
-            let link = |(i, s): (usize, &Section)| {
-                format!("<a href=\"#s{}\">{}</a>", i + 1, escape(&s.heading))
-            };
+            let link = |(i, s): (usize, &Section)| format!("<a href=\"#s{}\">{}</a>", i + 1, escape(&s.heading));
             let links: Vec<String> = self.sections.iter().enumerate().map(link).collect();
             out += &format!("<nav>{}</nav>\n", links.join(" "));
         }
         out += "</header>\n";
         for (i, section) in self.sections.iter().enumerate() {
-            out += &format!(
-                "<section id=\"s{}\">\n<h2>{}</h2>\n",
-                i + 1,
-                escape(&section.heading)
-            );
+            out += &format!("<section id=\"s{}\">\n<h2>{}</h2>\n", i + 1, escape(&section.heading));
             out.extend(section.items.iter().map(item));
             out += "</section>\n";
         }
@@ -216,11 +190,7 @@ fn item(item: &Item) -> String {
                 "" => String::new(),
                 title => format!("<h3>{}</h3>\n", escape(title)),
             };
-            format!(
-                "<figure>\n{title}<div class=\"wide\">{}</div>\n{}</figure>\n",
-                f.svg,
-                caption(&f.caption)
-            )
+            format!("<figure>\n{title}<div class=\"wide\">{}</div>\n{}</figure>\n", f.svg, caption(&f.caption))
         }
         Item::Table(table, text) => {
             format!("<figure>\n{}{}</figure>\n", table.html(), caption(text))

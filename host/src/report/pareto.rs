@@ -7,12 +7,7 @@
 /// Indices of the points (cost, value) on the Pareto front, by rising cost; of equals, the first.
 pub(super) fn pareto(points: &[(f64, f64)]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..points.len()).collect();
-    order.sort_by(|a, b| {
-        points[*a]
-            .0
-            .total_cmp(&points[*b].0)
-            .then(points[*b].1.total_cmp(&points[*a].1))
-    });
+    order.sort_by(|a, b| points[*a].0.total_cmp(&points[*b].0).then(points[*b].1.total_cmp(&points[*a].1)));
     let mut best = f64::NEG_INFINITY;
     order.retain(|i| {
         let better = points[*i].1 > best;

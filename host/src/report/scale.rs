@@ -40,12 +40,7 @@ pub struct Axis {
 impl Axis {
     /// A linear axis in `unit`.
     pub fn new(label: impl Into<String>, unit: Unit) -> Self {
-        Axis {
-            label: label.into(),
-            unit,
-            scale: Scale::Linear,
-            at_least: None,
-        }
+        Axis { label: label.into(), unit, scale: Scale::Linear, at_least: None }
     }
 
     /// A linear axis of plain numbers.
@@ -107,12 +102,7 @@ pub(super) struct Mapping {
 impl Mapping {
     /// Lays `axis` over `data`, widened by the fraction `pad` at both ends, between the places
     /// `from` and `to`. `None` if no value has a place on the axis.
-    pub(super) fn new(
-        axis: &Axis,
-        data: impl Iterator<Item = f64>,
-        pad: f64,
-        (from, to): (f64, f64),
-    ) -> Option<Self> {
+    pub(super) fn new(axis: &Axis, data: impl Iterator<Item = f64>, pad: f64, (from, to): (f64, f64)) -> Option<Self> {
         let log = axis.scale == Scale::Log;
         let (mut lo, mut hi) = (f64::INFINITY, f64::NEG_INFINITY);
         for v in data.filter(|v| axis.takes(*v)) {
@@ -123,11 +113,7 @@ impl Mapping {
             return None;
         }
         if hi - lo <= lo.abs().max(hi.abs()) * 1e-12 {
-            let half = if log {
-                0.7
-            } else {
-                (lo.abs() * 0.1).max(SMALLEST.sqrt())
-            };
+            let half = if log { 0.7 } else { (lo.abs() * 0.1).max(SMALLEST.sqrt()) };
             let half = if !log && lo == 0.0 { 1.0 } else { half };
             (lo, hi) = (lo - half, hi + half);
         } else {
@@ -140,14 +126,7 @@ impl Mapping {
                 hi = hi.max(inner(v, log));
             }
         }
-        Some(Mapping {
-            log,
-            unit: axis.unit,
-            lo,
-            hi,
-            from,
-            to,
-        })
+        Some(Mapping { log, unit: axis.unit, lo, hi, from, to })
     }
 
     /// The place of `value`, never outside the stretch; `None` if it has none on this axis.
@@ -174,28 +153,15 @@ impl Mapping {
     /// About `wanted` ticks (2 ≤ ticks ≤ [`MAX_TICKS`] where the range allows).
     pub(super) fn ticks(&self, wanted: usize) -> Vec<Tick> {
         let wanted = wanted.clamp(2, MAX_TICKS);
-        let ticks = if self.log {
-            self.log_ticks(wanted)
-        } else {
-            self.linear_ticks(wanted)
-        };
+        let ticks = if self.log { self.log_ticks(wanted) } else { self.linear_ticks(wanted) };
         // One notation along a logarithmic axis: powers of ten as soon as one needs it.
-        let powers = self.log
-            && self.unit == Unit::Plain
-            && ticks.iter().any(|(v, _)| !(1e-3..1e6).contains(v));
+        let powers = self.log && self.unit == Unit::Plain && ticks.iter().any(|(v, _)| !(1e-3..1e6).contains(v));
         let label = |v: f64, step: f64| {
-            if powers {
-                number::scientific(v)
-            } else {
-                number::tick(v, step, self.unit)
-            }
+            if powers { number::scientific(v) } else { number::tick(v, step, self.unit) }
         };
         let mut ticks: Vec<Tick> = ticks
             .into_iter()
-            .map(|(v, step)| Tick {
-                at: self.place(if self.log { v.ln() } else { v }),
-                label: label(v, step),
-            })
+            .map(|(v, step)| Tick { at: self.place(if self.log { v.ln() } else { v }), label: label(v, step) })
             .collect();
         ticks.dedup_by(|a, b| a.label == b.label);
         ticks.truncate(MAX_TICKS);
@@ -228,21 +194,14 @@ impl Mapping {
         if short.len() >= 2 {
             short
         } else {
-            steps(self.lo.exp(), self.hi.exp(), wanted.min(4))
-                .into_iter()
-                .filter(|(v, _)| *v > 0.0)
-                .collect()
+            steps(self.lo.exp(), self.hi.exp(), wanted.min(4)).into_iter().filter(|(v, _)| *v > 0.0).collect()
         }
     }
 }
 
 /// Where `value` lies on the axis before it is stretched: held to the bounds above.
 fn inner(value: f64, log: bool) -> f64 {
-    if log {
-        value.clamp(SMALLEST, LARGEST).ln()
-    } else {
-        value.clamp(-LARGEST, LARGEST)
-    }
+    if log { value.clamp(SMALLEST, LARGEST).ln() } else { value.clamp(-LARGEST, LARGEST) }
 }
 
 /// The multiples of a round step within `lo..=hi`, each with the step.
@@ -252,11 +211,8 @@ fn steps(lo: f64, hi: f64, wanted: usize) -> Vec<(f64, f64)> {
     if !(size.is_normal() && rough.is_normal()) {
         return vec![(lo, 1.0)];
     }
-    let step = [1.0, 2.0, 2.5, 5.0, 10.0]
-        .into_iter()
-        .map(|m| m * size)
-        .find(|s| *s >= rough * 0.999)
-        .unwrap_or(size * 10.0);
+    let step =
+        [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|m| m * size).find(|s| *s >= rough * 0.999).unwrap_or(size * 10.0);
     let slack = step * 1e-6;
     let first = ((lo - slack) / step).ceil();
     (0..=MAX_TICKS)
@@ -278,46 +234,17 @@ mod tests {
 
     #[test]
     fn ticks_are_round() {
-        assert_eq!(
-            labels(&Axis::plain(""), &[0.0, 1.0], 5),
-            ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]
-        );
-        assert_eq!(
-            labels(&Axis::percent(""), &[0.58, 0.81], 4),
-            ["60%", "70%", "80%"]
-        );
-        assert_eq!(
-            labels(&Axis::count("").log(), &[90.0, 2e5], 6),
-            ["100", "1k", "10k", "100k"]
-        );
-        assert_eq!(
-            labels(&Axis::bytes("").log(), &[1000.0, 9000.0], 6),
-            ["1 KiB", "2 KiB", "4 KiB", "8 KiB"]
-        );
-        assert_eq!(
-            labels(&Axis::count("").log(), &[900.0, 9000.0], 6),
-            ["1k", "2k", "5k"]
-        );
+        assert_eq!(labels(&Axis::plain(""), &[0.0, 1.0], 5), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        assert_eq!(labels(&Axis::percent(""), &[0.58, 0.81], 4), ["60%", "70%", "80%"]);
+        assert_eq!(labels(&Axis::count("").log(), &[90.0, 2e5], 6), ["100", "1k", "10k", "100k"]);
+        assert_eq!(labels(&Axis::bytes("").log(), &[1000.0, 9000.0], 6), ["1 KiB", "2 KiB", "4 KiB", "8 KiB"]);
+        assert_eq!(labels(&Axis::count("").log(), &[900.0, 9000.0], 6), ["1k", "2k", "5k"]);
     }
 
     #[test]
     fn values_without_a_place_have_none() {
-        assert!(
-            Mapping::new(
-                &Axis::plain("").log(),
-                [0.0, -1.0].into_iter(),
-                0.0,
-                (0.0, 1.0)
-            )
-            .is_none()
-        );
-        let log = Mapping::new(
-            &Axis::plain("").log(),
-            [1.0, 10.0].into_iter(),
-            0.0,
-            (0.0, 1.0),
-        )
-        .unwrap();
+        assert!(Mapping::new(&Axis::plain("").log(), [0.0, -1.0].into_iter(), 0.0, (0.0, 1.0)).is_none());
+        let log = Mapping::new(&Axis::plain("").log(), [1.0, 10.0].into_iter(), 0.0, (0.0, 1.0)).unwrap();
         assert_eq!(log.at(-3.0), None);
         assert_eq!(log.at(f64::NAN), None);
         assert_eq!(log.at_or_low(-3.0), Some(0.0));

@@ -22,11 +22,7 @@ pub struct ShareColumn {
 impl ShareColumn {
     /// A named measure with one value for each part.
     pub fn new(name: impl Into<String>, unit: Unit, values: Vec<f64>) -> Self {
-        ShareColumn {
-            name: name.into(),
-            unit,
-            values,
-        }
+        ShareColumn { name: name.into(), unit, values }
     }
 
     fn total(&self) -> f64 {
@@ -56,17 +52,10 @@ impl ShareBars {
         self.columns.iter().find_map(|c| {
             let (got, expected) = (c.values.len(), self.parts.len());
             if got != expected {
-                return Some(format!(
-                    "“{}” has {got} values for {expected} parts",
-                    c.name
-                ));
+                return Some(format!("“{}” has {got} values for {expected} parts", c.name));
             }
             let bad = c.values.iter().position(|v| !v.is_finite() || *v < 0.0)?;
-            Some(format!(
-                "“{}” of part {} is not a finite number ≥ 0",
-                c.name,
-                bad + 1
-            ))
+            Some(format!("“{}” of part {} is not a finite number ≥ 0", c.name, bad + 1))
         })
     }
 
@@ -86,9 +75,8 @@ impl Plot for ShareBars {
         if let Some(why) = self.problem() {
             return canvas::empty(&name, &why);
         }
-        let head = |c: &ShareColumn| {
-            bold_width(&c.name, TEXT).max(text_width(&number::figure(c.total(), c.unit), SMALL))
-        };
+        let head =
+            |c: &ShareColumn| bold_width(&c.name, TEXT).max(text_width(&number::figure(c.total(), c.unit), SMALL));
         let left = self.columns.iter().map(head).fold(0.0, f64::max).min(180.0) + 14.0;
         let bars = self.columns.len() as f64 * (BAR + 14.0);
         let table = bars + 22.0;
@@ -119,10 +107,7 @@ impl ShareBars {
             let width = (value / total * full).min(WIDTH - start);
             let (hue, opacity) = self.hue(i);
             let share = format!("{}%", number::fixed(value / total * 100.0, 1));
-            canvas.open_titled(
-                &hue,
-                &format!("{part}: {} ({share})", number::figure(*value, column.unit)),
-            );
+            canvas.open_titled(&hue, &format!("{part}: {} ({share})", number::figure(*value, column.unit)));
             let gap = if width > 3.0 { 1.0 } else { 0.0 };
             canvas.rect("cell", opacity, (start, y), (width - gap, BAR));
             let percent = format!("{}%", number::fixed(value / total * 100.0, 0));
@@ -130,12 +115,7 @@ impl ShareBars {
             let class = theme::on_cell(opacity);
             for text in [&both, part, &percent] {
                 if text_width(text, TEXT) <= width - 10.0 {
-                    canvas.text(
-                        class,
-                        Anchor::Middle,
-                        (start + (width - gap) / 2.0, y + 17.0),
-                        text,
-                    );
+                    canvas.text(class, Anchor::Middle, (start + (width - gap) / 2.0, y + 17.0), text);
                     break;
                 }
             }
@@ -146,9 +126,8 @@ impl ShareBars {
 
     fn draw_table(&self, canvas: &mut Canvas, top: f64, left: f64) {
         let pitch = ((WIDTH - left) / (self.columns.len() as f64 + 0.8)).min(150.0);
-        let ends: Vec<f64> = (0..self.columns.len())
-            .map(|i| WIDTH - pitch * (self.columns.len() - 1 - i) as f64)
-            .collect();
+        let ends: Vec<f64> =
+            (0..self.columns.len()).map(|i| WIDTH - pitch * (self.columns.len() - 1 - i) as f64).collect();
         let first = ends.first().map_or(WIDTH, |e| e - pitch);
         for (column, end) in self.columns.iter().zip(&ends) {
             let name = canvas::fit(&column.name, pitch - 10.0, TEXT);
@@ -161,28 +140,14 @@ impl ShareBars {
             canvas.open(&hue);
             canvas.rect("cell", opacity, (0.0, y - 4.5), (10.0, 10.0));
             canvas.close();
-            canvas.text(
-                "",
-                Anchor::Start,
-                (18.0, y + 4.0),
-                &canvas::fit(part, first - 24.0, TEXT),
-            );
+            canvas.text("", Anchor::Start, (18.0, y + 4.0), &canvas::fit(part, first - 24.0, TEXT));
             for (column, end) in self.columns.iter().zip(&ends) {
                 let value = column.values.get(i).copied().unwrap_or(0.0);
                 let total = column.total();
-                let share = if total > 0.0 {
-                    value / total * 100.0
-                } else {
-                    0.0
-                };
+                let share = if total > 0.0 { value / total * 100.0 } else { 0.0 };
                 let figure = number::column(value, column.unit);
                 canvas.text("", Anchor::End, (*end - 52.0, y + 4.0), &figure);
-                canvas.text(
-                    "soft",
-                    Anchor::End,
-                    (*end, y + 4.0),
-                    &format!("{}%", number::fixed(share, 1)),
-                );
+                canvas.text("soft", Anchor::End, (*end, y + 4.0), &format!("{}%", number::fixed(share, 1)));
             }
         }
     }
@@ -195,13 +160,7 @@ mod tests {
     #[test]
     fn bad_measures_are_named() {
         let parts = vec!["dense".to_string(), "match".to_string()];
-        let bars = |values| {
-            ShareBars::new(
-                parts.clone(),
-                vec![ShareColumn::new("bytes", Unit::Bytes, values)],
-            )
-            .svg()
-        };
+        let bars = |values| ShareBars::new(parts.clone(), vec![ShareColumn::new("bytes", Unit::Bytes, values)]).svg();
         assert!(bars(vec![1.0]).contains("“bytes” has 1 values for 2 parts"));
         assert!(bars(vec![1.0, -1.0]).contains("“bytes” of part 2 is not a finite number ≥ 0"));
         assert!(bars(vec![3.0, 1.0]).contains("dense 75%"));

@@ -36,11 +36,7 @@ pub enum Cell {
 impl Cell {
     /// `mean ± deviation`.
     pub fn mean(mean: f64, deviation: f64, decimals: usize) -> Self {
-        Cell::Mean {
-            mean,
-            deviation,
-            decimals,
-        }
+        Cell::Mean { mean, deviation, decimals }
     }
 
     /// Mean and sample deviation (n − 1) of `values`: none give [`Cell::Missing`], one no deviation.
@@ -48,18 +44,11 @@ impl Cell {
         let n = values.len() as f64;
         match values {
             [] => Cell::Missing,
-            [value] => Cell::Number {
-                value: *value,
-                decimals,
-            },
+            [value] => Cell::Number { value: *value, decimals },
             _ => {
                 let mean = values.iter().sum::<f64>() / n;
                 let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
-                Cell::Mean {
-                    mean,
-                    deviation: (squares / (n - 1.0)).sqrt(),
-                    decimals,
-                }
+                Cell::Mean { mean, deviation: (squares / (n - 1.0)).sqrt(), decimals }
             }
         }
     }
@@ -72,16 +61,8 @@ impl Cell {
         match self {
             Cell::Text(text) => text.clone(),
             Cell::Number { value, decimals } => number::fixed(*value, *decimals),
-            Cell::Mean {
-                mean,
-                deviation,
-                decimals,
-            } if mean.is_finite() && deviation.is_finite() => {
-                format!(
-                    "{} ± {}",
-                    number::fixed(*mean, *decimals),
-                    number::fixed(*deviation, *decimals)
-                )
+            Cell::Mean { mean, deviation, decimals } if mean.is_finite() && deviation.is_finite() => {
+                format!("{} ± {}", number::fixed(*mean, *decimals), number::fixed(*deviation, *decimals))
             }
             Cell::Mean { mean, decimals, .. } => number::fixed(*mean, *decimals),
             Cell::Measure(value, unit) => number::column(*value, *unit),
@@ -129,10 +110,7 @@ pub struct Table {
 impl Table {
     /// A table without rows.
     pub fn new<S: Into<String>>(columns: impl IntoIterator<Item = S>) -> Self {
-        Table {
-            columns: columns.into_iter().map(Into::into).collect(),
-            ..Table::default()
-        }
+        Table { columns: columns.into_iter().map(Into::into).collect(), ..Table::default() }
     }
 
     /// The same table with one more row.
@@ -149,11 +127,7 @@ impl Table {
 
     /// Whether a column holds figures only, and is set to the right.
     fn right(&self, column: usize) -> bool {
-        !self.rows.is_empty()
-            && self
-                .rows
-                .iter()
-                .all(|r| r.get(column).is_none_or(Cell::is_figure))
+        !self.rows.is_empty() && self.rows.iter().all(|r| r.get(column).is_none_or(Cell::is_figure))
     }
 
     fn cell(&self, row: &[Cell], column: usize) -> String {
@@ -172,11 +146,7 @@ impl Table {
         }
         out += "</tr></thead>\n<tbody>\n";
         for (i, row) in self.rows.iter().enumerate() {
-            out += if self.strong.contains(&i) {
-                "<tr class=\"strong\">"
-            } else {
-                "<tr>"
-            };
+            out += if self.strong.contains(&i) { "<tr class=\"strong\">" } else { "<tr>" };
             for j in 0..self.columns.len() {
                 out += &format!("<td{}>{}</td>", class(j), escape(&self.cell(row, j)));
             }
@@ -194,17 +164,9 @@ impl Table {
         out += &line(rules.map(String::from).collect());
         for (i, row) in self.rows.iter().enumerate() {
             let bold = |t: String| {
-                if self.strong.contains(&i) {
-                    format!("**{t}**")
-                } else {
-                    t
-                }
+                if self.strong.contains(&i) { format!("**{t}**") } else { t }
             };
-            out += &line(
-                (0..self.columns.len())
-                    .map(|j| bold(escape(self.cell(row, j))))
-                    .collect(),
-            );
+            out += &line((0..self.columns.len()).map(|j| bold(escape(self.cell(row, j)))).collect());
         }
         out
     }
@@ -216,11 +178,7 @@ mod tests {
 
     fn table() -> Table {
         Table::new(["method", "T1", "bytes"])
-            .row(vec![
-                "ParsNets".into(),
-                Cell::over(&[59.0, 60.0, 61.0], 1),
-                Cell::Measure(9216.0, Unit::Bytes),
-            ])
+            .row(vec!["ParsNets".into(), Cell::over(&[59.0, 60.0, 61.0], 1), Cell::Measure(9216.0, Unit::Bytes)])
             .strong()
             .row(vec!["a|b <c>".into(), Cell::mean(f64::NAN, 1.0, 1)])
     }
@@ -228,13 +186,9 @@ mod tests {
     #[test]
     fn figures_stand_at_the_right_and_words_at_the_left() {
         let html = table().html();
-        assert!(
-            html.contains("<th scope=\"col\">method</th><th scope=\"col\" class=\"num\">T1</th>")
-        );
+        assert!(html.contains("<th scope=\"col\">method</th><th scope=\"col\" class=\"num\">T1</th>"));
         assert!(html.contains("<td class=\"num\">60.0 ± 1.0</td><td class=\"num\">9.0 KiB</td>"));
-        assert!(
-            html.contains("<td>a|b &lt;c&gt;</td><td class=\"num\">–</td><td class=\"num\">–</td>")
-        );
+        assert!(html.contains("<td>a|b &lt;c&gt;</td><td class=\"num\">–</td><td class=\"num\">–</td>"));
     }
 
     #[test]

@@ -25,10 +25,7 @@ fn check(svg: &str) -> Result<(), TestCaseError> {
 
 /// The corners of what a node draws. Texts take an upper bound of their width.
 fn places(node: &Node) -> Vec<(f64, f64)> {
-    let get = |name: &str| {
-        node.attribute(name)
-            .map_or(0.0, |v| v.parse::<f64>().unwrap())
-    };
+    let get = |name: &str| node.attribute(name).map_or(0.0, |v| v.parse::<f64>().unwrap());
     match node.tag_name().name() {
         "line" => vec![(get("x1"), get("y1")), (get("x2"), get("y2"))],
         "rect" => {
@@ -41,43 +38,25 @@ fn places(node: &Node) -> Vec<(f64, f64)> {
         }
         "path" => {
             let d = node.attribute("d").unwrap();
-            numbers(&d.replace(['M', 'L', 'Z'], " "))
-                .chunks(2)
-                .map(|c| (c[0], c[1]))
-                .collect()
+            numbers(&d.replace(['M', 'L', 'Z'], " ")).chunks(2).map(|c| (c[0], c[1])).collect()
         }
         "text" => {
             let class = node.attribute("class").unwrap_or_default();
             let size = if class.contains("sm") { SMALL } else { TEXT };
             let text = node.text().unwrap_or_default();
             let bold = class.split(' ').any(|c| c == "b");
-            let width = if bold {
-                bold_width(text, size)
-            } else {
-                text_width(text, size)
-            };
+            let width = if bold { bold_width(text, size) } else { text_width(text, size) };
             let (x, y) = (get("x"), get("y"));
             let before = match node.attribute("text-anchor") {
                 Some("middle") => width / 2.0,
                 Some("end") => width,
                 _ => 0.0,
             };
-            let turned = node
-                .attribute("transform")
-                .is_some_and(|t| t.starts_with("rotate(-45"));
-            let (dx, dy) = if turned {
-                (0.7072, -0.7072)
-            } else {
-                (1.0, 0.0)
-            };
+            let turned = node.attribute("transform").is_some_and(|t| t.starts_with("rotate(-45"));
+            let (dx, dy) = if turned { (0.7072, -0.7072) } else { (1.0, 0.0) };
             [-before, width - before]
                 .iter()
-                .flat_map(|l| {
-                    [
-                        (x + l * dx, y + l * dy),
-                        (x + l * dx, y + l * dy - size * 0.7),
-                    ]
-                })
+                .flat_map(|l| [(x + l * dx, y + l * dy), (x + l * dx, y + l * dy - size * 0.7)])
                 .collect()
         }
         _ => Vec::new(),
@@ -85,9 +64,7 @@ fn places(node: &Node) -> Vec<(f64, f64)> {
 }
 
 fn numbers(text: &str) -> Vec<f64> {
-    text.split_whitespace()
-        .map(|n| n.parse().unwrap())
-        .collect()
+    text.split_whitespace().map(|n| n.parse().unwrap()).collect()
 }
 
 /// Any double, tame ones often.
@@ -100,19 +77,11 @@ fn word() -> impl Strategy<Value = String> {
 }
 
 fn axis() -> impl Strategy<Value = Axis> {
-    let unit = prop_oneof![
-        Just(Unit::Plain),
-        Just(Unit::Percent),
-        Just(Unit::Count),
-        Just(Unit::Bytes),
-        Just(Unit::Degrees)
-    ];
+    let unit =
+        prop_oneof![Just(Unit::Plain), Just(Unit::Percent), Just(Unit::Count), Just(Unit::Bytes), Just(Unit::Degrees)];
     let at_least = prop::option::of((wild(), wild()));
     (word(), unit, any::<bool>(), at_least).prop_map(|(label, unit, log, at_least)| {
-        let axis = Axis {
-            at_least,
-            ..Axis::new(label, unit)
-        };
+        let axis = Axis { at_least, ..Axis::new(label, unit) };
         if log { axis.log() } else { axis }
     })
 }
@@ -210,10 +179,7 @@ proptest! {
 fn no_overlap(svg: &str) -> Result<(), TestCaseError> {
     let document = Document::parse(svg).map_err(|e| TestCaseError::fail(e.to_string()))?;
     let mut boxes: Vec<(&str, [f64; 4])> = Vec::new();
-    for node in document
-        .descendants()
-        .filter(|n| n.has_tag_name(("http://www.w3.org/2000/svg", "text")))
-    {
+    for node in document.descendants().filter(|n| n.has_tag_name(("http://www.w3.org/2000/svg", "text"))) {
         if node.attribute("transform").is_some() {
             continue;
         }
@@ -225,10 +191,7 @@ fn no_overlap(svg: &str) -> Result<(), TestCaseError> {
         for (other, old) in &boxes {
             let w = new[2].min(old[2]) - new[0].max(old[0]);
             let h = new[3].min(old[3]) - new[1].max(old[1]);
-            prop_assert!(
-                w <= 1.0 || h <= 1.0,
-                "“{text}” lies on “{other}”: {new:?} {old:?}"
-            );
+            prop_assert!(w <= 1.0 || h <= 1.0, "“{text}” lies on “{other}”: {new:?} {old:?}");
         }
         boxes.push((text, new));
     }
@@ -306,70 +269,37 @@ fn empty_figures_say_so() {
 #[test]
 fn a_page_is_well_formed_and_loads_nothing() {
     let nasty = "<script>alert('&')</script>";
-    let plot = LinePlot::new(
-        Axis::count(nasty),
-        Axis::plain("loss"),
-        vec![Series::new(nasty, vec![(0.0, 1.0), (1.0, 0.5)])],
-    );
+    let plot =
+        LinePlot::new(Axis::count(nasty), Axis::plain("loss"), vec![Series::new(nasty, vec![(0.0, 1.0), (1.0, 0.5)])]);
     let table = Table::new(["a", nasty]).row(vec![nasty.into(), Cell::Count(3)]);
-    let mut page = Page::new(nasty)
-        .subtitle(nasty)
-        .provenance(nasty, nasty)
-        .fact(nasty, nasty);
+    let mut page = Page::new(nasty).subtitle(nasty).provenance(nasty, nasty).fact(nasty, nasty);
     for _ in 0..5 {
-        page = page.section(
-            Section::new(nasty)
-                .text(nasty)
-                .titled(nasty, &plot, nasty)
-                .table(table.clone(), nasty),
-        );
+        page = page.section(Section::new(nasty).text(nasty).titled(nasty, &plot, nasty).table(table.clone(), nasty));
     }
     let html = page.html();
-    let options = ParsingOptions {
-        allow_dtd: true,
-        ..ParsingOptions::default()
-    };
+    let options = ParsingOptions { allow_dtd: true, ..ParsingOptions::default() };
     let document = Document::parse_with_options(&html, options).unwrap();
     for node in document.descendants().filter(Node::is_element) {
         let tag = node.tag_name().name();
-        assert!(
-            !["script", "link", "img", "iframe", "object", "image", "use"].contains(&tag),
-            "{tag}"
-        );
+        assert!(!["script", "link", "img", "iframe", "object", "image", "use"].contains(&tag), "{tag}");
         for attribute in node.attributes() {
             assert!(attribute.name() != "src", "{:?}", node);
-            assert!(
-                attribute.name() != "href" || attribute.value().starts_with('#'),
-                "{:?}",
-                node
-            );
+            assert!(attribute.name() != "href" || attribute.value().starts_with('#'), "{:?}", node);
         }
     }
     assert!(!html.contains("url(") && !html.contains("@import"));
-    assert_eq!(
-        document
-            .descendants()
-            .filter(|n| n.has_tag_name(("http://www.w3.org/1999/xhtml", "h2")))
-            .count(),
-        5
-    );
+    assert_eq!(document.descendants().filter(|n| n.has_tag_name(("http://www.w3.org/1999/xhtml", "h2"))).count(), 5);
 }
 
 #[test]
 fn a_standalone_figure_brings_its_style() {
     let svg = standalone(&SpectrumPlot::new(vec![], vec![3.0, 2.0, 1.0]).svg());
     let document = Document::parse(&svg).unwrap();
-    let style = document
-        .descendants()
-        .find(|n| n.tag_name().name() == "style")
-        .unwrap();
+    let style = document.descendants().find(|n| n.tag_name().name() == "style").unwrap();
     assert!(style.text().unwrap().contains("prefers-color-scheme:dark"));
     let view = numbers(document.root_element().attribute("viewBox").unwrap());
     assert_eq!((view[0], view[2]), (-14.0, 728.0));
-    let paper = document
-        .descendants()
-        .find(|n| n.tag_name().name() == "rect")
-        .unwrap();
+    let paper = document.descendants().find(|n| n.tag_name().name() == "rect").unwrap();
     assert_eq!(numbers(paper.attribute("width").unwrap()), [view[2]]);
     assert_eq!(standalone("no figure"), "no figure");
 }

@@ -113,16 +113,11 @@ fn opened(svg: &str) -> Option<(&str, f64, &str)> {
 }
 
 fn variables(pick: impl Fn(&(&'static str, &'static str, &'static str)) -> &'static str) -> String {
-    PAGE.iter()
-        .map(|c| format!("--{}:{};", c.0, pick(c)))
-        .collect()
+    PAGE.iter().map(|c| format!("--{}:{};", c.0, pick(c))).collect()
 }
 
 fn hues(pick: impl Fn(&(&'static str, &'static str)) -> &'static str) -> String {
-    HUES.iter()
-        .enumerate()
-        .map(|(i, h)| format!(".c{i}{{color:{}}}", pick(h)))
-        .collect()
+    HUES.iter().enumerate().map(|(i, h)| format!(".c{i}{{color:{}}}", pick(h))).collect()
 }
 
 #[cfg(test)]
@@ -133,11 +128,7 @@ mod tests {
     fn linear(hex: &str) -> [f64; 3] {
         [1, 3, 5].map(|i| {
             let v = f64::from(u8::from_str_radix(&hex[i..i + 2], 16).unwrap()) / 255.0;
-            if v <= 0.04045 {
-                v / 12.92
-            } else {
-                ((v + 0.055) / 1.055).powf(2.4)
-            }
+            if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
         })
     }
 
@@ -163,16 +154,8 @@ mod tests {
 
     /// Machado, Oliveira and Fernandes (2009), severity 1: protanopia and deuteranopia.
     const BLIND: [[[f64; 3]; 3]; 2] = [
-        [
-            [0.152286, 1.052583, -0.204868],
-            [0.114503, 0.786281, 0.099216],
-            [-0.003882, -0.048116, 1.051998],
-        ],
-        [
-            [0.367322, 0.860646, -0.227968],
-            [0.280085, 0.672501, 0.047413],
-            [-0.011820, 0.042940, 0.968881],
-        ],
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
     ];
 
     #[test]
@@ -180,36 +163,19 @@ mod tests {
         let papers = [PAGE[0].1, PAGE[0].2];
         for name in ["ink", "soft"] {
             let c = PAGE.iter().find(|c| c.0 == name).unwrap();
-            assert!(
-                contrast(c.1, papers[0]) >= 4.5 && contrast(c.2, papers[1]) >= 4.5,
-                "{name}"
-            );
+            assert!(contrast(c.1, papers[0]) >= 4.5 && contrast(c.2, papers[1]) >= 4.5, "{name}");
         }
         for (i, hue) in HUES.iter().enumerate() {
-            assert!(
-                contrast(hue.0, papers[0]) >= 4.5,
-                "c{i} light: {}",
-                contrast(hue.0, papers[0])
-            );
-            assert!(
-                contrast(hue.1, papers[1]) >= 4.5,
-                "c{i} dark: {}",
-                contrast(hue.1, papers[1])
-            );
+            assert!(contrast(hue.0, papers[0]) >= 4.5, "c{i} light: {}", contrast(hue.0, papers[0]));
+            assert!(contrast(hue.1, papers[1]) >= 4.5, "c{i} dark: {}", contrast(hue.1, papers[1]));
         }
     }
 
     #[test]
     fn figures_on_cells_can_be_read_at_every_shade() {
         let mix = |a: &str, b: &str, t: f64| -> String {
-            let part =
-                |hex: &str, i: usize| f64::from(u8::from_str_radix(&hex[i..i + 2], 16).unwrap());
-            let one = |i: usize| {
-                format!(
-                    "{:02x}",
-                    (part(a, i) * t + part(b, i) * (1.0 - t)).round() as u8
-                )
-            };
+            let part = |hex: &str, i: usize| f64::from(u8::from_str_radix(&hex[i..i + 2], 16).unwrap());
+            let one = |i: usize| format!("{:02x}", (part(a, i) * t + part(b, i) * (1.0 - t)).round() as u8);
             format!("#{}{}{}", one(1), one(3), one(5))
         };
         let page = |name: &str, dark: bool| {
@@ -239,21 +205,12 @@ mod tests {
                     .iter()
                     .map(|h| {
                         let c = linear(if theme == 0 { h.0 } else { h.1 });
-                        oklab(matrix.map(|row| {
-                            row.iter()
-                                .zip(c)
-                                .map(|(m, v)| m * v)
-                                .sum::<f64>()
-                                .clamp(0.0, 1.0)
-                        }))
+                        oklab(matrix.map(|row| row.iter().zip(c).map(|(m, v)| m * v).sum::<f64>().clamp(0.0, 1.0)))
                     })
                     .collect();
                 for i in 0..seen.len() {
                     for j in 0..i {
-                        let d: f64 = (0..3)
-                            .map(|k| (seen[i][k] - seen[j][k]).powi(2))
-                            .sum::<f64>()
-                            .sqrt();
+                        let d: f64 = (0..3).map(|k| (seen[i][k] - seen[j][k]).powi(2)).sum::<f64>().sqrt();
                         assert!(d > 0.06, "c{i} and c{j}, theme {theme}: {d:.3}");
                     }
                 }

@@ -15,22 +15,15 @@ use anyhow::Context;
 /// The folder is missing or not writable, the disk is full, `path` is a folder: the error names
 /// `path` and says what the system said. No partial file is left.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    replace(path, |file| file.write_all(bytes)).with_context(|| {
-        format!(
-            "could not write {}; what was there before is untouched",
-            path.display()
-        )
-    })
+    replace(path, |file| file.write_all(bytes))
+        .with_context(|| format!("could not write {}; what was there before is untouched", path.display()))
 }
 
 /// As [`write_atomic`], with the content made by `fill`.
 fn replace(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(meta) if meta.is_dir() => {
-            return Err(io::Error::new(
-                ErrorKind::IsADirectory,
-                "it is a folder; name a file in it",
-            ));
+            return Err(io::Error::new(ErrorKind::IsADirectory, "it is a folder; name a file in it"));
         }
         Ok(meta) if !meta.is_file() => {
             return fill(&mut OpenOptions::new().write(true).open(path)?);
@@ -38,12 +31,10 @@ fn replace(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::R
         _ => {}
     }
     let (mut file, beside) = create_beside(path)?;
-    let done = fill(&mut file)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| {
-            drop(file);
-            fs::rename(&beside, path)
-        });
+    let done = fill(&mut file).and_then(|()| file.sync_all()).and_then(|()| {
+        drop(file);
+        fs::rename(&beside, path)
+    });
     if done.is_err() {
         // The first error is the one to tell.
         let _ = fs::remove_file(&beside);
@@ -53,23 +44,14 @@ fn replace(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::R
 
 /// A new file in the folder of `path`, under a name that no file has.
 fn create_beside(path: &Path) -> io::Result<(File, PathBuf)> {
-    let name = path
-        .file_name()
-        .ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "it names no file"))?;
-    let mut last = io::Error::new(
-        ErrorKind::AlreadyExists,
-        "no free name for a file beside it",
-    );
+    let name = path.file_name().ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "it names no file"))?;
+    let mut last = io::Error::new(ErrorKind::AlreadyExists, "no free name for a file beside it");
     for attempt in 0..100 {
         let mut other = std::ffi::OsString::from(".");
         other.push(name);
         other.push(format!(".{}-{attempt}.tmp", std::process::id()));
         let beside = path.with_file_name(other);
-        match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&beside)
-        {
+        match OpenOptions::new().write(true).create_new(true).open(&beside) {
             Ok(file) => return Ok((file, beside)),
             Err(e) if e.kind() == ErrorKind::AlreadyExists => last = e,
             Err(e) => return Err(e),
@@ -83,10 +65,8 @@ mod tests {
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(folder)
-            .unwrap()
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<String> =
+            fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }

@@ -205,7 +205,11 @@ fn end(region: Region, width: Width) -> u32 {
 }
 
 fn inside(artifact: &Artifact<'_>, region: Region, width: Width) -> Result<(), Error> {
-    if region.at.is_multiple_of(4) && end(region, width) <= artifact.arena_bytes() { Ok(()) } else { Err(Error::BadRegion) }
+    if region.at.is_multiple_of(4) && end(region, width) <= artifact.arena_bytes() {
+        Ok(())
+    } else {
+        Err(Error::BadRegion)
+    }
 }
 
 fn overlap((a, aw): (Region, Width), (b, bw): (Region, Width)) -> bool {

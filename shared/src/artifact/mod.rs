@@ -73,8 +73,19 @@ impl Error {
     pub fn from_code(code: u8) -> Option<Error> {
         use Error::*;
         [
-            Truncated, BadMagic, UnsupportedVersion, UnsupportedFlag, BadLayout, BadChecksum, BadManifest, BadRegion,
-            BadShape, BadConstants, Overflow, TrailingBytes, Misaligned,
+            Truncated,
+            BadMagic,
+            UnsupportedVersion,
+            UnsupportedFlag,
+            BadLayout,
+            BadChecksum,
+            BadManifest,
+            BadRegion,
+            BadShape,
+            BadConstants,
+            Overflow,
+            TrailingBytes,
+            Misaligned,
         ]
         .into_iter()
         .find(|&error| error as u8 == code)

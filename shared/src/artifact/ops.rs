@@ -123,13 +123,9 @@ impl Fields<'_> {
                 u: self.word()?,
                 u_rows: self.word()?,
             },
-            4 => Op::Gate {
-                x: first,
-                y: self.region()?,
-                bases: self.half()?,
-                weights: self.word()?,
-                rows: self.word()?,
-            },
+            4 => {
+                Op::Gate { x: first, y: self.region()?, bases: self.half()?, weights: self.word()?, rows: self.word()? }
+            }
             5 => Op::Mix {
                 x: first,
                 gate: self.region()?,
@@ -177,22 +173,44 @@ mod tests {
     fn op() -> impl Strategy<Value = Op> {
         let width = || prop_oneof![Just(Width::I8), Just(Width::I16), Just(Width::I32)];
         let words = || any::<[u32; 5]>();
-        (0..10, [region(), region(), region(), region(), region()], width(), words(), any::<(bool, u16, i32, i8, i8)>(), any::<Option<u32>>())
-            .prop_map(|(kind, [x, y, z, acc, gate], width, [a, b, c, d, e], (relu, bases, multiplier, lo, hi), handicaps)| match kind {
-                0 => Op::Standardise { y, rows: a },
-                1 => Op::UnitRms { x, y, gain: a },
-                2 => Op::Dense { x, y, width, relu, weights: a, rows: b },
-                3 => Op::LowRank { x, z, y, width, v: a, v_rows: b, u: c, u_rows: d },
-                4 => Op::Gate { x, y, bases, weights: a, rows: b },
-                5 => Op::Mix {
-                    x, gate, base: relu.then_some(z), z, acc, y, width, bases,
-                    v: a, v_rows: b, u: c, u_bias: d, multipliers: e,
+        (
+            0..10,
+            [region(), region(), region(), region(), region()],
+            width(),
+            words(),
+            any::<(bool, u16, i32, i8, i8)>(),
+            any::<Option<u32>>(),
+        )
+            .prop_map(
+                |(kind, [x, y, z, acc, gate], width, [a, b, c, d, e], (relu, bases, multiplier, lo, hi), handicaps)| {
+                    match kind {
+                        0 => Op::Standardise { y, rows: a },
+                        1 => Op::UnitRms { x, y, gain: a },
+                        2 => Op::Dense { x, y, width, relu, weights: a, rows: b },
+                        3 => Op::LowRank { x, z, y, width, v: a, v_rows: b, u: c, u_rows: d },
+                        4 => Op::Gate { x, y, bases, weights: a, rows: b },
+                        5 => Op::Mix {
+                            x,
+                            gate,
+                            base: relu.then_some(z),
+                            z,
+                            acc,
+                            y,
+                            width,
+                            bases,
+                            v: a,
+                            v_rows: b,
+                            u: c,
+                            u_bias: d,
+                            multipliers: e,
+                        },
+                        6 => Op::Rescale { x, y, multiplier },
+                        7 => Op::Clamp { x, y, lo, hi },
+                        8 => Op::Lookup { x, y, table: a },
+                        _ => Op::Match { x, y, weights: a, rows: b, handicaps },
+                    }
                 },
-                6 => Op::Rescale { x, y, multiplier },
-                7 => Op::Clamp { x, y, lo, hi },
-                8 => Op::Lookup { x, y, table: a },
-                _ => Op::Match { x, y, weights: a, rows: b, handicaps },
-            })
+            )
     }
 
     proptest! {

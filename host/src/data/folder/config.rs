@@ -98,15 +98,9 @@ impl Config {
         let stride = file.stride.unwrap_or((window / 2).max(1));
         let rate_hz = file.rate_hz.unwrap_or(DEFAULT_RATE_HZ);
         for (key, rows) in [("window", window), ("stride", stride)] {
-            ensure!(
-                (1..=MAX_ROWS).contains(&rows),
-                "{key}: expected 1 to {MAX_ROWS} rows, got {rows}"
-            );
+            ensure!((1..=MAX_ROWS).contains(&rows), "{key}: expected 1 to {MAX_ROWS} rows, got {rows}");
         }
-        ensure!(
-            rate_hz.is_finite() && rate_hz > 0.0,
-            "rate_hz: expected a number above 0, got {rate_hz}"
-        );
+        ensure!(rate_hz.is_finite() && rate_hz > 0.0, "rate_hz: expected a number above 0, got {rate_hz}");
         let delimiter = file.delimiter.unwrap_or(",".into());
         let &[delimiter] = delimiter.as_bytes() else {
             anyhow::bail!("delimiter: expected one ASCII character, got \"{delimiter}\"");
@@ -114,16 +108,12 @@ impl Config {
         for (index, channel) in file.channel.iter().enumerate() {
             let name = &channel.name;
             ensure!(
-                channel
-                    .scale
-                    .is_none_or(|scale| scale.is_finite() && scale > 0.0),
+                channel.scale.is_none_or(|scale| scale.is_finite() && scale > 0.0),
                 "channel \"{name}\": scale: expected counts a unit, a number above 0, got {}",
                 channel.scale.unwrap_or_default()
             );
             ensure!(
-                !file.channel[..index]
-                    .iter()
-                    .any(|other| other.name == *name),
+                !file.channel[..index].iter().any(|other| other.name == *name),
                 "channel \"{name}\" is listed twice"
             );
         }
@@ -131,16 +121,9 @@ impl Config {
         let mut column = |key: &str, source: Option<Source>| -> anyhow::Result<Option<String>> {
             match source {
                 None => Ok(None),
-                Some(Source {
-                    column: Some(column),
-                    file_name: None,
-                }) => Ok(Some(column)),
-                Some(Source {
-                    column: None,
-                    file_name: Some(text),
-                }) => {
-                    let pattern =
-                        Pattern::parse(&text).with_context(|| format!("{key}.file_name"))?;
+                Some(Source { column: Some(column), file_name: None }) => Ok(Some(column)),
+                Some(Source { column: None, file_name: Some(text) }) => {
+                    let pattern = Pattern::parse(&text).with_context(|| format!("{key}.file_name"))?;
                     ensure!(
                         text.contains(&format!("{{{key}}}")),
                         "{key}.file_name: expected a pattern with {{{key}}} in it, got \"{text}\""
@@ -149,9 +132,7 @@ impl Config {
                     Ok(None)
                 }
                 Some(_) => {
-                    anyhow::bail!(
-                        "{key}: expected either column or file_name, not both, not neither"
-                    )
+                    anyhow::bail!("{key}: expected either column or file_name, not both, not neither")
                 }
             }
         };
@@ -185,10 +166,7 @@ mod tests {
     #[test]
     fn defaults_hold_without_a_file() {
         let config = Config::read(Path::new("/nowhere")).unwrap();
-        assert_eq!(
-            (config.window, config.stride, config.delimiter),
-            (100, 50, b',')
-        );
+        assert_eq!((config.window, config.stride, config.delimiter), (100, 50, b','));
         assert_eq!(config.patterns.len(), 1);
         assert!(config.class_column.is_none() && config.channels.is_empty());
     }
@@ -201,10 +179,7 @@ mod tests {
              ignore = ['t']\n[[channel]]\nname = 'ax'\nscale = 2048\nunit = 'g'\n",
         )
         .unwrap();
-        assert_eq!(
-            (config.rate_hz, config.stride, config.delimiter),
-            (25.0, 10, b';')
-        );
+        assert_eq!((config.rate_hz, config.stride, config.delimiter), (25.0, 10, b';'));
         assert_eq!(config.class_column.as_deref(), Some("label"));
         assert_eq!(config.patterns.len(), 1);
         assert_eq!(config.channels[0].scale, Some(2048.0));
@@ -218,33 +193,18 @@ mod tests {
             ("stride = 0", "stride: expected 1 to 65536 rows, got 0"),
             ("rate_hz = -1", "rate_hz: expected a number above 0, got -1"),
             ("rate_hz = nan", "rate_hz: expected a number above 0"),
-            (
-                "delimiter = ', '",
-                "delimiter: expected one ASCII character, got \", \"",
-            ),
+            ("delimiter = ', '", "delimiter: expected one ASCII character, got \", \""),
             ("windw = 10", "unknown field `windw`"),
             ("window = 'x", "line 1"),
             ("class = {}", "class: expected either column or file_name"),
-            (
-                "class = { file_name = '*.csv' }",
-                "expected a pattern with {class} in it",
-            ),
+            ("class = { file_name = '*.csv' }", "expected a pattern with {class} in it"),
             ("class = { file_name = '{clas}.csv' }", "{clas}"),
-            (
-                "[[channel]]\nname = 'a'\nscale = 0",
-                "channel \"a\": scale: expected counts a unit",
-            ),
-            (
-                "[[channel]]\nname = 'a'\n[[channel]]\nname = 'a'",
-                "channel \"a\" is listed twice",
-            ),
+            ("[[channel]]\nname = 'a'\nscale = 0", "channel \"a\": scale: expected counts a unit"),
+            ("[[channel]]\nname = 'a'\n[[channel]]\nname = 'a'", "channel \"a\" is listed twice"),
         ];
         for (text, expected) in cases {
             let got = format!("{:#}", Config::parse(text).unwrap_err());
-            assert!(
-                got.contains(expected),
-                "for {text:?} got {got:?}, expected {expected:?}"
-            );
+            assert!(got.contains(expected), "for {text:?} got {got:?}, expected {expected:?}");
         }
     }
 }

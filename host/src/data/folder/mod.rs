@@ -33,11 +33,7 @@ pub(super) fn load(folder: &Path) -> anyhow::Result<Dataset> {
     let config = Config::read(folder)?;
     let table = classes(folder)?;
     let files = csv_files(folder)?;
-    let mut reader = Reader {
-        config: &config,
-        classes: &table.classes,
-        channels: Vec::new(),
-    };
+    let mut reader = Reader { config: &config, classes: &table.classes, channels: Vec::new() };
     let mut windows = Windows::default();
     for file in &files {
         let runs = reader.read(folder, file)?;
@@ -55,11 +51,9 @@ pub(super) fn load(folder: &Path) -> anyhow::Result<Dataset> {
     let protocol = protocol(&windows, &table);
     let dataset = Dataset {
         name: folder.display().to_string(),
-        title: config.title.unwrap_or_else(|| {
-            folder
-                .file_name()
-                .map_or_else(|| "recordings".into(), |n| n.to_string_lossy().into())
-        }),
+        title: config
+            .title
+            .unwrap_or_else(|| folder.file_name().map_or_else(|| "recordings".into(), |n| n.to_string_lossy().into())),
         licence: config.licence,
         attribution: config.attribution,
         input: Input::Windows {
@@ -68,10 +62,7 @@ pub(super) fn load(folder: &Path) -> anyhow::Result<Dataset> {
             window: config.window,
             rate_hz: config.rate_hz,
             samples: windows.samples,
-            lsb: channels
-                .iter()
-                .map(|c| c.scale.map_or(1.0, |scale| 1.0 / scale as f32))
-                .collect(),
+            lsb: channels.iter().map(|c| c.scale.map_or(1.0, |scale| 1.0 / scale as f32)).collect(),
             units: channels.into_iter().map(|c| c.unit).collect(),
         },
         class: windows.class,
@@ -104,8 +95,8 @@ fn csv_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![(folder.to_path_buf(), 0)];
     while let Some((current, depth)) = folders.pop() {
-        let entries = std::fs::read_dir(&current)
-            .with_context(|| format!("cannot read the folder {}", current.display()))?;
+        let entries =
+            std::fs::read_dir(&current).with_context(|| format!("cannot read the folder {}", current.display()))?;
         for entry in entries {
             let path = entry?.path();
             let relative = path.strip_prefix(folder)?;
@@ -115,19 +106,12 @@ fn csv_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
             }
             if path.is_dir() && depth < MAX_DEPTH {
                 folders.push((path, depth + 1));
-            } else if path
-                .extension()
-                .is_some_and(|e| e.eq_ignore_ascii_case("csv"))
-            {
+            } else if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
                 files.push(relative.to_path_buf());
             }
         }
     }
-    ensure!(
-        !files.is_empty(),
-        "{}: no recordings; expected CSV files beside or below {CLASSES}",
-        folder.display()
-    );
+    ensure!(!files.is_empty(), "{}: no recordings; expected CSV files beside or below {CLASSES}", folder.display());
     files.sort();
     Ok(files)
 }
@@ -147,17 +131,8 @@ impl Reader<'_> {
             let table = Table::open(&path, self.config.delimiter)?;
             self.channels = recording::channels(self.config, &table)?;
         }
-        let mut known = Known {
-            config: self.config,
-            classes: self.classes,
-            class: None,
-            subject: None,
-        };
-        let slashed = name
-            .iter()
-            .map(|part| part.to_string_lossy())
-            .collect::<Vec<_>>()
-            .join("/");
+        let mut known = Known { config: self.config, classes: self.classes, class: None, subject: None };
+        let slashed = name.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
         for pattern in &self.config.patterns {
             let found = pattern.find(&slashed, self.classes).ok_or_else(|| {
                 anyhow!(
@@ -189,18 +164,10 @@ struct Windows {
 }
 
 impl Windows {
-    fn add(
-        &mut self,
-        config: &Config,
-        channels: usize,
-        runs: &[Run],
-        path: &Path,
-    ) -> anyhow::Result<()> {
+    fn add(&mut self, config: &Config, channels: usize, runs: &[Run], path: &Path) -> anyhow::Result<()> {
         let size = config.window * channels;
         let longest = runs.iter().max_by_key(|run| run.samples.len());
-        let longest = longest.with_context(|| {
-            format!("{}: no row has a class; fill in its column", path.display())
-        })?;
+        let longest = longest.with_context(|| format!("{}: no row has a class; fill in its column", path.display()))?;
         ensure!(
             longest.samples.len() >= size,
             "{}: {} rows of one class (from line {}), fewer than a window's {}; record for longer, \
@@ -228,8 +195,7 @@ impl Windows {
                     path.display(),
                     config.stride
                 );
-                self.samples
-                    .extend_from_slice(&run.samples[start..][..size]);
+                self.samples.extend_from_slice(&run.samples[start..][..size]);
                 self.class.push(run.class);
                 self.subject.push(subject);
                 self.recording.push(self.recordings);
@@ -249,10 +215,7 @@ fn protocol(windows: &Windows, table: &ClassTable) -> Protocol {
             let fold_of = windows.subject.iter().map(|s| s % folds as u16).collect();
             let name = |fold| {
                 let names = windows.subject_names.iter().skip(fold).step_by(folds);
-                format!(
-                    "subject {}",
-                    names.map(String::as_str).collect::<Vec<_>>().join("/")
-                )
+                format!("subject {}", names.map(String::as_str).collect::<Vec<_>>().join("/"))
             };
             (fold_of, (0..folds).map(name).collect())
         }
@@ -287,24 +250,14 @@ fn recording_folds(windows: &Windows, classes: usize) -> (Vec<u16>, Vec<String>)
         return (Vec::new(), Vec::new());
     }
     let fold_of = rank.into_iter().map(|rank| (rank % folds) as u16).collect();
-    (
-        fold_of,
-        (1..=folds)
-            .map(|fold| format!("recordings, fold {fold}"))
-            .collect(),
-    )
+    (fold_of, (1..=folds).map(|fold| format!("recordings, fold {fold}")).collect())
 }
 
 /// `; did you mean …?` if a name is near, else nothing.
 fn nearest(name: &str, known: &[String]) -> String {
     let near = known
         .iter()
-        .map(|other| {
-            (
-                strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase()),
-                other,
-            )
-        })
+        .map(|other| (strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase()), other))
         .max_by(|a, b| a.0.total_cmp(&b.0));
     match near {
         Some((likeness, other)) if likeness > 0.7 => format!("; did you mean \"{other}\"?"),

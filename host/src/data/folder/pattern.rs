@@ -65,18 +65,9 @@ impl Pattern {
             count(&Part::Class) <= 1 && count(&Part::Subject) <= 1,
             "\"{text}\" has {{class}} or {{subject}} twice"
         );
-        let wildcards = parts
-            .iter()
-            .filter(|part| !matches!(part, Part::Literal(_)))
-            .count();
-        ensure!(
-            wildcards <= MAX_WILDCARDS,
-            "\"{text}\" has {wildcards} wildcards, at most {MAX_WILDCARDS} are taken"
-        );
-        Ok(Self {
-            text: text.to_string(),
-            parts,
-        })
+        let wildcards = parts.iter().filter(|part| !matches!(part, Part::Literal(_))).count();
+        ensure!(wildcards <= MAX_WILDCARDS, "\"{text}\" has {wildcards} wildcards, at most {MAX_WILDCARDS} are taken");
+        Ok(Self { text: text.to_string(), parts })
     }
 
     pub(super) fn text(&self) -> &str {
@@ -88,8 +79,8 @@ impl Pattern {
         let mut known: Vec<&str> = classes.iter().map(String::as_str).collect();
         known.sort_by_key(|class| std::cmp::Reverse(class.len()));
         let mut found = Found::default();
-        let matched = matches(&self.parts, name, Some(&known), &mut found)
-            || matches(&self.parts, name, None, &mut found);
+        let matched =
+            matches(&self.parts, name, Some(&known), &mut found) || matches(&self.parts, name, None, &mut found);
         matched.then_some(found)
     }
 }
@@ -100,9 +91,9 @@ fn matches(parts: &[Part], name: &str, known: Option<&[&str]>, found: &mut Found
         return name.is_empty();
     };
     match (part, known) {
-        (Part::Literal(literal), _) => name
-            .strip_prefix(literal.as_str())
-            .is_some_and(|rest| matches(parts, rest, known, found)),
+        (Part::Literal(literal), _) => {
+            name.strip_prefix(literal.as_str()).is_some_and(|rest| matches(parts, rest, known, found))
+        }
         (Part::Class, Some(classes)) => classes.iter().any(|class| {
             let rest = name.strip_prefix(class);
             let matched = rest.is_some_and(|rest| matches(parts, rest, known, found));
@@ -115,10 +106,7 @@ fn matches(parts: &[Part], name: &str, known: Option<&[&str]>, found: &mut Found
             let least = usize::from(*part != Part::Any);
             let ends = name.char_indices().map(|(at, c)| at + c.len_utf8());
             let end = name.find('/').unwrap_or(name.len());
-            for at in std::iter::once(0)
-                .chain(ends)
-                .filter(|at| (least..=end).contains(at))
-            {
+            for at in std::iter::once(0).chain(ends).filter(|at| (least..=end).contains(at)) {
                 if matches(parts, &name[at..], known, found) {
                     match part {
                         Part::Class => found.class = Some(name[..at].to_string()),
@@ -140,40 +128,17 @@ mod tests {
     fn find(pattern: &str, name: &str) -> Option<(String, String)> {
         let classes = ["pour", "pour_slow", "rest"].map(String::from);
         let found = Pattern::parse(pattern).unwrap().find(name, &classes)?;
-        Some((
-            found.class.unwrap_or_default(),
-            found.subject.unwrap_or_default(),
-        ))
+        Some((found.class.unwrap_or_default(), found.subject.unwrap_or_default()))
     }
 
     #[test]
     fn finds_class_and_subject() {
         let cases = [
-            (
-                "{class}_{subject}_*.csv",
-                "pour_anna_1.csv",
-                Some(("pour", "anna")),
-            ),
-            (
-                "{class}_{subject}_*.csv",
-                "pour_slow_anna_1.csv",
-                Some(("pour_slow", "anna")),
-            ),
-            (
-                "{class}_{subject}_*.csv",
-                "pour_slow_1.csv",
-                Some(("pour", "slow")),
-            ),
-            (
-                "{class}_{subject}_*.csv",
-                "stir_anna_1.csv",
-                Some(("stir", "anna")),
-            ),
-            (
-                "{class}/{subject}*.csv",
-                "rest/über-1.csv",
-                Some(("rest", "ü")),
-            ),
+            ("{class}_{subject}_*.csv", "pour_anna_1.csv", Some(("pour", "anna"))),
+            ("{class}_{subject}_*.csv", "pour_slow_anna_1.csv", Some(("pour_slow", "anna"))),
+            ("{class}_{subject}_*.csv", "pour_slow_1.csv", Some(("pour", "slow"))),
+            ("{class}_{subject}_*.csv", "stir_anna_1.csv", Some(("stir", "anna"))),
+            ("{class}/{subject}*.csv", "rest/über-1.csv", Some(("rest", "ü"))),
             ("*/{class}.csv", "x/rest.csv", Some(("rest", ""))),
             ("{class}.csv", "x/rest.csv", None),
             ("{class}_{subject}_*.csv", "rest.csv", None),

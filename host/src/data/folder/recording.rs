@@ -42,17 +42,9 @@ pub(super) fn channels(config: &Config, table: &Table) -> anyhow::Result<Vec<Cha
         .header
         .iter()
         .filter(|name| !other.contains(&Some(*name)) && !config.ignore.contains(name))
-        .map(|name| Channel {
-            name: name.clone(),
-            scale: None,
-            unit: "count".into(),
-        })
+        .map(|name| Channel { name: name.clone(), scale: None, unit: "count".into() })
         .collect();
-    ensure!(
-        !channels.is_empty(),
-        "{}:1: no column is left to be a channel",
-        table.file
-    );
+    ensure!(!channels.is_empty(), "{}:1: no column is left to be a channel", table.file);
     Ok(channels)
 }
 
@@ -65,13 +57,7 @@ pub(super) fn read(path: &Path, known: &Known, channels: &[Channel]) -> anyhow::
     let table = Table::open(path, known.config.delimiter)?;
     if known.config.channels.is_empty() {
         let here = self::channels(known.config, &table)?;
-        let names = |channels: &[Channel]| {
-            channels
-                .iter()
-                .map(|c| c.name.as_str())
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
+        let names = |channels: &[Channel]| channels.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
         ensure!(
             here == channels,
             "{}:1: columns {}, expected {} as in the first recording; list the channels to use \
@@ -81,10 +67,7 @@ pub(super) fn read(path: &Path, known: &Known, channels: &[Channel]) -> anyhow::
             names(channels)
         );
     }
-    let columns: Vec<usize> = channels
-        .iter()
-        .map(|channel| table.column(&channel.name))
-        .collect::<Result<_, _>>()?;
+    let columns: Vec<usize> = channels.iter().map(|channel| table.column(&channel.name)).collect::<Result<_, _>>()?;
     let column = |name: &Option<String>| name.as_ref().map(|name| table.column(name)).transpose();
     let class_column = column(&known.config.class_column)?;
     let subject_column = column(&known.config.subject_column)?;
@@ -94,11 +77,7 @@ pub(super) fn read(path: &Path, known: &Known, channels: &[Channel]) -> anyhow::
     table.for_each(|row| {
         let class = match class_column {
             Some(column) if row.cell(column).is_empty() => None,
-            Some(column) => Some(class_of(
-                row.cell(column),
-                known.classes,
-                &row.place(column),
-            )?),
+            Some(column) => Some(class_of(row.cell(column), known.classes, &row.place(column))?),
             None => known.class,
         };
         let Some(class) = class else {
@@ -114,12 +93,7 @@ pub(super) fn read(path: &Path, known: &Known, channels: &[Channel]) -> anyhow::
             Some(run) => run,
             None => {
                 let subject = subject.to_string();
-                runs.push(Run {
-                    class,
-                    subject,
-                    samples: Vec::new(),
-                    line: row.line,
-                });
+                runs.push(Run { class, subject, samples: Vec::new(), line: row.line });
                 runs.last_mut().ok_or_else(|| anyhow!("no run"))?
             }
         };

@@ -3,15 +3,18 @@
 //! The model is trained on exactly the int8 inputs that the chip computes; its int8 figures come
 //! from its artifact, run on raw windows by the code that the chip runs.
 
+use std::sync::{Arc, Mutex};
+
 use anyhow::{Context, Result, ensure};
 use smidgen_shared::artifact::Artifact;
 use smidgen_shared::features::{Spec, Stats};
 
 use super::{
-    Checkpointing, Control, Generalised, Kind, Model, Progress, Settings, Standardise, Targets, Task as Training, best_handicap,
-    classify, per_class, to_graph, train,
+    Checkpointing, Control, Generalised, Kind, Model, Progress, Settings, Standardise, Targets, Task as Training,
+    best_handicap, classify, per_class, to_graph, train,
 };
 use crate::compress::{Aligned, Provenance};
+use crate::data::augment::altered;
 use crate::data::{Dataset, Input, Split, Task};
 use crate::graph::{self, Graph};
 use crate::infer::{self, Host};
@@ -27,6 +30,8 @@ pub struct Experiment<'a> {
     /// `(n, width)`
     features: Vec<f32>,
     width: usize,
+    /// Features of altered copies, `(n, width)` each, made when first asked for.
+    altered: Mutex<Vec<Arc<Vec<f32>>>>,
 }
 
 /// A trained model with all that it needs to answer.
@@ -56,14 +61,16 @@ impl<'a> Experiment<'a> {
                     window: u16::try_from(*window).context("a window of more than 65,535 samples")?,
                     stats,
                 };
-                spec.check().map_err(|e| anyhow::anyhow!("windows of {window} samples and {channels} channels: {e:?} is out of bounds"))?;
+                spec.check().map_err(|e| {
+                    anyhow::anyhow!("windows of {window} samples and {channels} channels: {e:?} is out of bounds")
+                })?;
                 Some(spec)
             }
             Input::Vectors { .. } => None,
         };
         let rows: Vec<u32> = (0..dataset.len() as u32).collect();
         let (features, width) = infer::features(dataset, spec.as_ref(), &rows)?;
-        Ok(Experiment { dataset, task, spec, features, width })
+        Ok(Experiment { dataset, task, spec, features, width, altered: Mutex::default() })
     }
 
     /// Number of inputs of the models.
@@ -76,7 +83,8 @@ impl<'a> Experiment<'a> {
         match self.task {
             Task::Supervised => Ok(Targets::simplex(self.dataset.classes.len())),
             Task::ZeroShot => {
-                let seen: Vec<bool> = (0..self.dataset.classes.len()).map(|c| split.seen.contains(&(c as u16))).collect();
+                let seen: Vec<bool> =
+                    (0..self.dataset.classes.len()).map(|c| split.seen.contains(&(c as u16))).collect();
                 Targets::attributes(&self.dataset.attributes, &seen, settings)
             }
         }
@@ -84,17 +92,31 @@ impl<'a> Experiment<'a> {
 
     /// Standardised inputs of `rows`, `(rows, width)`.
     pub fn inputs(&self, standardise: &Standardise, rows: &[u32]) -> Vec<f32> {
-        let gathered: Vec<f32> = rows.iter().flat_map(|&row| self.row(row).iter().copied()).collect();
-        standardise.apply(&gathered)
+        standardise.apply(&self.gathered(&self.features, rows))
+    }
+
+    fn gathered(&self, features: &[f32], rows: &[u32]) -> Vec<f32> {
+        rows.iter().flat_map(|&row| features[row as usize * self.width..][..self.width].iter().copied()).collect()
+    }
+
+    /// Features of copy `copy` of every window, tilted and at another tempo; none of vectors.
+    fn altered(&self, copy: usize) -> Result<Option<Arc<Vec<f32>>>> {
+        let Some(spec) = self.spec else { return Ok(None) };
+        let mut copies = self.altered.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        while copies.len() <= copy {
+            let mut features = Vec::with_capacity(self.features.len());
+            for i in 0..self.dataset.len() {
+                let window = altered(&self.dataset.input, i, copies.len() as u64).context("windows are altered")?;
+                infer::window_features(&spec, &window, &mut features)?;
+            }
+            copies.push(Arc::new(features));
+        }
+        Ok(copies.get(copy).cloned())
     }
 
     /// Classes of `rows`.
     pub fn classes(&self, rows: &[u32]) -> Vec<u16> {
         rows.iter().map(|&row| self.dataset.class[row as usize]).collect()
-    }
-
-    fn row(&self, row: u32) -> &[f32] {
-        &self.features[row as usize * self.width..][..self.width]
     }
 
     /// Standardisation fitted on the training rows.
@@ -113,8 +135,13 @@ impl<'a> Experiment<'a> {
         progress: &mut dyn FnMut(Progress) -> Control,
     ) -> Result<Fitted> {
         let standardise = self.standardise(settings, split)?;
-        let x = self.inputs(&standardise, &split.train);
-        let y = self.classes(&split.train);
+        let mut x = self.inputs(&standardise, &split.train);
+        let mut y = self.classes(&split.train);
+        for copy in 0..settings.augment {
+            let Some(altered) = self.altered(copy)? else { break };
+            x.extend(standardise.apply(&self.gathered(&altered, &split.train)));
+            y.extend(self.classes(&split.train));
+        }
         let training = Training { x: &x, width: self.width, y: &y, targets: self.targets(settings, split)? };
         let trained = train(settings, &training, seed, checkpointing, progress)?;
         let (losses, stopped) = (trained.outcome.losses, trained.outcome.stopped);
@@ -214,7 +241,11 @@ impl<'a> Experiment<'a> {
         let mut metrics = vec![("T1".into(), per_class(&best.1[from..], &y[from..], &unseen))];
         if from > 0 {
             let (u, s) = (per_class(&best.0, &y, &unseen), per_class(&best.0, &y, &seen));
-            metrics.extend([("U".into(), u), ("S".into(), s), ("H".into(), if u + s > 0.0 { 2.0 * u * s / (u + s) } else { 0.0 })]);
+            metrics.extend([
+                ("U".into(), u),
+                ("S".into(), s),
+                ("H".into(), if u + s > 0.0 { 2.0 * u * s / (u + s) } else { 0.0 }),
+            ]);
         }
         Ok(metrics)
     }
@@ -232,7 +263,8 @@ impl<'a> Experiment<'a> {
             let mut fitted = self.fit(settings, validation, seed, None, &mut |_| Control::Continue)?;
             if !validation.test_seen.is_empty() && self.task == Task::ZeroShot {
                 let (cosines, y) = self.tested(&fitted, validation)?;
-                fitted.handicap = best_handicap(&cosines, &y, &indices(&validation.seen), &indices(&validation.unseen)).0;
+                fitted.handicap =
+                    best_handicap(&cosines, &y, &indices(&validation.seen), &indices(&validation.unseen)).0;
             }
             let metrics = self.float_metrics(&fitted, validation)?;
             values.push(metrics.last().map_or(0.0, |m| m.1));
@@ -260,7 +292,13 @@ impl<'a> Experiment<'a> {
                 for gamma in [1e0, 1e1, 1e2, 1e3, 1e4, 1e5] {
                     for lambda in [0.01, 0.1, 1.0, 10.0] {
                         let model = Model::linear(&base, &training.targets, self.width, solver.solve(gamma, lambda))?;
-                        let fitted = Fitted { model, standardise: standardise.clone(), handicap: 0.0, losses: vec![], stopped: false };
+                        let fitted = Fitted {
+                            model,
+                            standardise: standardise.clone(),
+                            handicap: 0.0,
+                            losses: vec![],
+                            stopped: false,
+                        };
                         let value = self.float_metrics(&fitted, validation)?[0].1;
                         if let Some(entry) = scores.get_mut(i) {
                             entry.0 += value;

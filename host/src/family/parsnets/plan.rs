@@ -9,11 +9,6 @@ use smidgen_shared::features::Stats;
 use super::{Kind, Settings};
 use crate::data::{Dataset, Input, Task};
 
-/// Features for a wrist's accelerometer and gyroscope: all but lags and magnitudes.
-pub const SPAR: Stats = Stats(Stats::MEAN.0 | Stats::DEVIATION.0 | Stats::RANGE.0 | Stats::CHANGE.0 | Stats::TURNS.0 | Stats::BANDS.0 | Stats::CORRELATION.0);
-/// Features for three sensors and many activities: with magnitudes.
-pub const DSADS: Stats = Stats(Stats::RICH.0 & !Stats::LAGS.0);
-
 /// What `train` trains.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -29,26 +24,31 @@ pub struct Plan {
 
 /// The plan for a data set and a task, changed by `KEY=VALUE` settings.
 ///
-/// `features=cheap|wrist|motion|rich` chooses the features; `preset=NAME` or any other key asks for one model,
+/// `features=cheap|wrist|rich` chooses the features; `preset=NAME` or any other key asks for one model,
 /// which then stands alone beside the plain map (or replaces it, where the kind is linear).
 pub fn plan(dataset: &Dataset, task: Task, sets: &[String]) -> Result<Plan> {
     let vectors = matches!(dataset.input, Input::Vectors { .. });
-    let mut stats = SPAR;
+    let mut stats = match &dataset.input {
+        Input::Windows { channels, .. } if *channels > 6 => Stats::RICH,
+        _ => Stats::WRIST,
+    };
     let mut preset = None;
     let mut changes = Vec::new();
     for set in sets {
         match set.split_once('=') {
             Some(("features", "cheap")) => stats = Stats::CHEAP,
-            Some(("features", "wrist")) => stats = SPAR,
-            Some(("features", "motion")) => stats = DSADS,
+            Some(("features", "wrist")) => stats = Stats::WRIST,
             Some(("features", "rich")) => stats = Stats::RICH,
-            Some(("features", other)) => bail!("features={other}: it is cheap (six a channel), wrist, motion (wrist and magnitudes) or rich (and lags)"),
+            Some(("features", other)) => {
+                bail!("features={other}: it is cheap (six a channel), wrist (and correlations) or rich")
+            }
             Some(("preset", name)) => preset = Some(name),
             _ => changes.push(set.as_str()),
         }
     }
-    let like = conditions(task, vectors)?;
-    let linear = Settings { kind: Kind::Linear, rank: 0, steps: if vectors { 400 } else { like.steps }, ..like.clone() };
+    let like = conditions(task, vectors, stats)?;
+    let linear =
+        Settings { kind: Kind::Linear, rank: 0, steps: if vectors { 400 } else { like.steps }, ..like.clone() };
     let composite = |bases: usize, rank: usize, keep: usize, residual: bool| {
         let s = Settings { kind: Kind::Composite, bases, rank, keep, residual, ..like.clone() };
         (name(&s), s)
@@ -58,7 +58,15 @@ pub fn plan(dataset: &Dataset, task: Task, sets: &[String]) -> Result<Plan> {
         let mut asked = match preset {
             Some(preset) => {
                 let shape = Settings::preset(preset)?;
-                Settings { kind: shape.kind, bases: shape.bases, rank: shape.rank, keep: shape.keep, residual: shape.residual, widths: shape.widths, ..like.clone() }
+                Settings {
+                    kind: shape.kind,
+                    bases: shape.bases,
+                    rank: shape.rank,
+                    keep: shape.keep,
+                    residual: shape.residual,
+                    widths: shape.widths,
+                    ..like.clone()
+                }
             }
             None if vectors => Settings::preset("trunk")?,
             None if task == Task::ZeroShot => composite(8, 12, 4, true).1,
@@ -76,6 +84,7 @@ pub fn plan(dataset: &Dataset, task: Task, sets: &[String]) -> Result<Plan> {
         candidates.push((name(&trunk), trunk));
         candidates.push(composite(4, 24, 1, true));
     } else if task == Task::ZeroShot {
+        candidates.push(composite(8, 12, 4, false));
         candidates.push(composite(8, 12, 4, true));
     } else {
         candidates.push(composite(8, 8, 2, false));
@@ -84,7 +93,10 @@ pub fn plan(dataset: &Dataset, task: Task, sets: &[String]) -> Result<Plan> {
     let mut opponents = Vec::new();
     if task == Task::ZeroShot {
         opponents.push(("ESZSL".to_string(), Settings::preset("eszsl")?));
-        opponents.push(("bilinear ranking".to_string(), Settings { kind: Kind::Bilinear, rank: like.rank, weight_decay: 0.01, ..linear.clone() }));
+        opponents.push((
+            "bilinear ranking".to_string(),
+            Settings { kind: Kind::Bilinear, rank: like.rank, weight_decay: 0.01, ..linear.clone() },
+        ));
     }
     for widths in if vectors { vec![vec![1024, 1024]] } else { vec![vec![64], vec![256, 256]] } {
         let mlp = mlp(&like, widths, vectors);
@@ -94,8 +106,16 @@ pub fn plan(dataset: &Dataset, task: Task, sets: &[String]) -> Result<Plan> {
 }
 
 /// Training conditions of a task: what all models of it share.
-pub fn conditions(task: Task, vectors: bool) -> Result<Settings> {
+pub fn conditions(task: Task, vectors: bool, stats: Stats) -> Result<Settings> {
     Ok(match (task, vectors) {
+        // Few subjects on one wrist: others wear it at another angle and move at another pace.
+        (Task::Supervised, false) if stats == Stats::WRIST => {
+            Settings { steps: 400, augment: 2, ..Settings::preset("tiny")? }
+        }
+        // Many features find ways to tell subjects apart: fewer steps, more dropout.
+        (Task::Supervised, false) if stats == Stats::RICH => {
+            Settings { steps: 400, dropout: 0.3, ..Settings::preset("tiny")? }
+        }
         (_, true) => Settings::preset("trunk")?,
         (Task::ZeroShot, false) => Settings::preset("zero-shot")?,
         (Task::Supervised, false) => Settings::preset("tiny")?,
@@ -106,7 +126,16 @@ pub fn conditions(task: Task, vectors: bool) -> Result<Settings> {
 pub fn mlp(like: &Settings, widths: Vec<usize>, vectors: bool) -> Settings {
     let base = Settings { kind: Kind::Mlp, widths, ..like.clone() };
     if vectors {
-        Settings { tau: 8.0, rate: 3e-4, steps: 200, dropout: 0.5, hidden_dropout: 0.3, weight_decay: 1.0, components: 81, ..base }
+        Settings {
+            tau: 8.0,
+            rate: 3e-4,
+            steps: 200,
+            dropout: 0.5,
+            hidden_dropout: 0.3,
+            weight_decay: 1.0,
+            components: 81,
+            ..base
+        }
     } else {
         Settings { rate: 1e-3, hidden_dropout: 0.2, ..base }
     }

@@ -59,8 +59,8 @@ impl Row {
 
 /// All suites; `quick` keeps those of the data that is built in.
 pub fn suites(quick: bool) -> Result<Vec<Suite>> {
-    let windows = |task: Task, small: bool| -> Result<Vec<(&'static str, Settings)>> {
-        let like = conditions(task, false)?;
+    let windows = |task: Task, stats: Stats, small: bool| -> Result<Vec<(&'static str, Settings)>> {
+        let like = conditions(task, false, stats)?;
         let mut models = Vec::new();
         models.push(("linear", Settings { kind: Kind::Linear, rank: 0, ..like.clone() }));
         for rank in if small { vec![] } else { vec![4, 8] } {
@@ -75,10 +75,16 @@ pub fn suites(quick: bool) -> Result<Vec<Suite>> {
             &[(4, 8, 1), (8, 8, 2), (4, 16, 1), (16, 8, 4)]
         };
         for &(bases, rank, keep) in shapes {
-            models.push(("composite", Settings { kind: Kind::Composite, bases, rank, keep, residual: false, ..like.clone() }));
+            models.push((
+                "composite",
+                Settings { kind: Kind::Composite, bases, rank, keep, residual: false, ..like.clone() },
+            ));
         }
         if zero_shot {
-            models.push(("composite + W₀", Settings { kind: Kind::Composite, bases: 8, rank: 12, keep: 4, residual: true, ..like.clone() }));
+            models.push((
+                "composite + W₀",
+                Settings { kind: Kind::Composite, bases: 8, rank: 12, keep: 4, residual: true, ..like.clone() },
+            ));
             models.push(("ESZSL", Settings::preset("eszsl")?));
         }
         for widths in if small { vec![vec![64]] } else { vec![vec![32], vec![64], vec![128], vec![256, 256]] } {
@@ -87,28 +93,88 @@ pub fn suites(quick: bool) -> Result<Vec<Suite>> {
         Ok(models)
     };
     let mut all = vec![
-        Suite { key: "spar-zero-shot", title: "SPAR, zero-shot over the 21 pairs of unseen exercises", dataset: "spar", task: Task::ZeroShot, stats: super::plan::SPAR, models: windows(Task::ZeroShot, quick)? },
-        Suite { key: "spar-supervised", title: "SPAR, across subjects (5 folds of 2)", dataset: "spar", task: Task::Supervised, stats: super::plan::SPAR, models: windows(Task::Supervised, quick)? },
+        Suite {
+            key: "spar-zero-shot",
+            title: "SPAR, zero-shot over the 21 pairs of unseen exercises",
+            dataset: "spar",
+            task: Task::ZeroShot,
+            stats: Stats::WRIST,
+            models: windows(Task::ZeroShot, Stats::WRIST, quick)?,
+        },
+        Suite {
+            key: "spar-supervised",
+            title: "SPAR, across subjects (5 folds of 2)",
+            dataset: "spar",
+            task: Task::Supervised,
+            stats: Stats::WRIST,
+            models: windows(Task::Supervised, Stats::WRIST, quick)?,
+        },
     ];
     if quick {
         return Ok(all);
     }
-    all.push(Suite { key: "dsads-zero-shot-cheap", title: "DSADS right arm, zero-shot (4 folds), 54 cheap features", dataset: "dsads", task: Task::ZeroShot, stats: Stats::CHEAP, models: windows(Task::ZeroShot, true)? });
-    all.push(Suite { key: "dsads-zero-shot", title: "DSADS right arm, zero-shot (4 folds), rich features", dataset: "dsads", task: Task::ZeroShot, stats: super::plan::DSADS, models: windows(Task::ZeroShot, false)? });
-    all.push(Suite { key: "dsads-supervised", title: "DSADS right arm, one subject left out, rich features", dataset: "dsads", task: Task::Supervised, stats: super::plan::DSADS, models: windows(Task::Supervised, false)? });
-    all.push(Suite { key: "dsads-rotations-zero-shot", title: "DSADS with four wearing orientations (synthetic), zero-shot, 54 cheap features", dataset: "dsads rotations=4", task: Task::ZeroShot, stats: Stats::CHEAP, models: windows(Task::ZeroShot, false)? });
-    all.push(Suite { key: "dsads-rotations-supervised", title: "DSADS with four wearing orientations (synthetic), one subject left out, 54 cheap features", dataset: "dsads rotations=4", task: Task::Supervised, stats: Stats::CHEAP, models: windows(Task::Supervised, false)? });
-    all.push(Suite { key: "flo", title: "Flowers, generalised zero-shot", dataset: "flo", task: Task::ZeroShot, stats: Stats::CHEAP, models: flowers()? });
+    all.push(Suite {
+        key: "dsads-zero-shot-cheap",
+        title: "DSADS right arm, zero-shot (4 folds), 54 cheap features",
+        dataset: "dsads",
+        task: Task::ZeroShot,
+        stats: Stats::CHEAP,
+        models: windows(Task::ZeroShot, Stats::CHEAP, true)?,
+    });
+    all.push(Suite {
+        key: "dsads-zero-shot",
+        title: "DSADS right arm, zero-shot (4 folds), rich features",
+        dataset: "dsads",
+        task: Task::ZeroShot,
+        stats: Stats::RICH,
+        models: windows(Task::ZeroShot, Stats::RICH, false)?,
+    });
+    all.push(Suite {
+        key: "dsads-supervised",
+        title: "DSADS right arm, one subject left out, rich features",
+        dataset: "dsads",
+        task: Task::Supervised,
+        stats: Stats::RICH,
+        models: windows(Task::Supervised, Stats::RICH, false)?,
+    });
+    all.push(Suite {
+        key: "dsads-rotations-zero-shot",
+        title: "DSADS with four wearing orientations (synthetic), zero-shot, 54 cheap features",
+        dataset: "dsads rotations=4",
+        task: Task::ZeroShot,
+        stats: Stats::CHEAP,
+        models: windows(Task::ZeroShot, Stats::CHEAP, false)?,
+    });
+    all.push(Suite {
+        key: "dsads-rotations-supervised",
+        title: "DSADS with four wearing orientations (synthetic), one subject left out, 54 cheap features",
+        dataset: "dsads rotations=4",
+        task: Task::Supervised,
+        stats: Stats::CHEAP,
+        models: windows(Task::Supervised, Stats::CHEAP, false)?,
+    });
+    all.push(Suite {
+        key: "flo",
+        title: "Flowers, generalised zero-shot",
+        dataset: "flo",
+        task: Task::ZeroShot,
+        stats: Stats::CHEAP,
+        models: flowers()?,
+    });
     Ok(all)
 }
 
 fn flowers() -> Result<Vec<(&'static str, Settings)>> {
-    let like = conditions(Task::ZeroShot, true)?;
+    let like = conditions(Task::ZeroShot, true, Stats::CHEAP)?;
     let linear = |rank: usize| Settings { kind: Kind::Linear, rank, steps: 400, ..like.clone() };
-    let trunk = |bases: usize, rank: usize, keep: usize| Settings { kind: Kind::Trunk, bases, rank, keep, ..like.clone() };
+    let trunk =
+        |bases: usize, rank: usize, keep: usize| Settings { kind: Kind::Trunk, bases, rank, keep, ..like.clone() };
     let mut models = vec![("linear", linear(4)), ("linear", linear(7)), ("linear", linear(12)), ("linear", linear(0))];
     models.extend([trunk(4, 4, 2), trunk(4, 7, 2), trunk(4, 12, 2)].map(|s| ("trunk composite", s)));
-    models.push(("composite + W₀", Settings { kind: Kind::Composite, bases: 3, rank: 24, keep: 1, residual: true, ..like.clone() }));
+    models.push((
+        "composite + W₀",
+        Settings { kind: Kind::Composite, bases: 3, rank: 24, keep: 1, residual: true, ..like.clone() },
+    ));
     models.push(("ESZSL", Settings { kind: Kind::Eszsl, ..like.clone() }));
     models.push(("MLP", mlp(&like, vec![64], true)));
     models.push(("MLP", mlp(&like, vec![1024, 1024], true)));
@@ -118,7 +184,13 @@ fn flowers() -> Result<Vec<(&'static str, Settings)>> {
 /// Measures a suite over `seeds`; `tick` hears of every model trained.
 ///
 /// A metric of a seed is its mean over the suite's splits.
-pub fn measure(suite: &Suite, dataset: &Dataset, seeds: &[u64], threads: usize, tick: &(dyn Fn() + Sync)) -> Result<Vec<Row>> {
+pub fn measure(
+    suite: &Suite,
+    dataset: &Dataset,
+    seeds: &[u64],
+    threads: usize,
+    tick: &(dyn Fn() + Sync),
+) -> Result<Vec<Row>> {
     let experiment = Experiment::new(dataset, suite.task, suite.stats)?;
     let splits = dataset.splits(suite.task, 0)?;
     let mut jobs: Vec<(usize, usize, u64)> = Vec::new();
@@ -138,11 +210,20 @@ pub fn measure(suite: &Suite, dataset: &Dataset, seeds: &[u64], threads: usize, 
         let metrics = first.metrics.iter().enumerate().map(|(i, (name, ..))| {
             let mean = |pick: &dyn Fn(&(String, f64, f64)) -> f64| -> Vec<f64> {
                 let by_seed = of_model.chunks(splits.len());
-                by_seed.map(|chunk| chunk.iter().map(|(_, d)| pick(&d.metrics[i])).sum::<f64>() / chunk.len() as f64).collect()
+                by_seed
+                    .map(|chunk| chunk.iter().map(|(_, d)| pick(&d.metrics[i])).sum::<f64>() / chunk.len() as f64)
+                    .collect()
             };
             (name.clone(), mean(&|m| m.1), mean(&|m| m.2))
         });
-        Row { group, name: name(settings), parameters: first.parameters, macs: first.macs, int8_bytes: first.bytes, metrics: metrics.collect() }
+        Row {
+            group,
+            name: name(settings),
+            parameters: first.parameters,
+            macs: first.macs,
+            int8_bytes: first.bytes,
+            metrics: metrics.collect(),
+        }
     });
     Ok(rows.collect())
 }

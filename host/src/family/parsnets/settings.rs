@@ -60,6 +60,8 @@ pub struct Settings {
     pub anneal: bool,
     /// λ of the OLÉ penalty; 0 leaves it out
     pub ole: f64,
+    /// Copies of every training window, tilted and at another tempo (`data::augment`)
+    pub augment: usize,
     /// Draws classes uniformly, then a sample of the class
     pub balanced: bool,
     /// Subtracts the seen classes' mean from the attributes
@@ -102,6 +104,7 @@ impl Settings {
             balance: 0.05,
             anneal: true,
             ole: 0.0,
+            augment: 0,
             balanced: true,
             centre: true,
             components: 0,
@@ -194,6 +197,7 @@ impl Settings {
         within("weight_decay", f64::from(self.weight_decay), 0.0, 100.0)?;
         within("balance", f64::from(self.balance), 0.0, 100.0)?;
         within("ole", self.ole, 0.0, 100.0)?;
+        within("augment", self.augment as f64, 0.0, 16.0)?;
         ensure!(
             self.widths.iter().all(|w| (1..=65536).contains(w)),
             "setting widths is {:?}: a layer of none",
