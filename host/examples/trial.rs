@@ -1,6 +1,6 @@
 //! Figures of one group of settings on one task, over the folds, for validation and test.
 //!
-//! `cargo run --release --example trial -- DATASET zero-shot|supervised cheap|rich SEEDS PRESET [KEY=VALUE]…`
+//! `cargo run --release --example trial -- DATASET zero-shot|supervised FEATURES SEEDS PRESET [KEY=VALUE]…`
 //! Choose settings by the validation line alone.
 
 use anyhow::{Context, Result};
@@ -8,10 +8,10 @@ use smidgen::data::{self, Dataset, Input, Split, Task as Protocol};
 use smidgen::engine::in_parallel;
 use smidgen::family::parsnets::{
     Control, Generalised, Settings, Standardise, Summary, Targets, Task, accuracy, best_handicap, classify, per_class,
-    train,
+    plan, train,
 };
 use smidgen::infer;
-use smidgen_shared::features::{Spec, Stats};
+use smidgen_shared::features::Spec;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -19,7 +19,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [name, task, set, seeds, preset, sets @ ..] = args.as_slice() else {
-        anyhow::bail!("trial DATASET zero-shot|supervised cheap|rich SEEDS PRESET [KEY=VALUE]…")
+        anyhow::bail!("trial DATASET zero-shot|supervised FEATURES SEEDS PRESET [KEY=VALUE]…")
     };
     let mut settings = Settings::preset(preset)?;
     sets.iter().try_for_each(|s| settings.apply(s))?;
@@ -30,7 +30,7 @@ fn main() -> Result<()> {
         Input::Windows { channels, window, .. } => Some(Spec {
             channels: u8::try_from(*channels)?,
             window: u16::try_from(*window)?,
-            stats: if set == "rich" { Stats::RICH } else { Stats::CHEAP },
+            stats: plan::features_named(set)?,
         }),
         Input::Vectors { .. } => None,
     };
@@ -40,8 +40,10 @@ fn main() -> Result<()> {
     let splits = dataset.splits(protocol, 0)?;
     let trial = Trial { dataset: &dataset, features: &features, width, settings: &settings, protocol };
     for (what, validation) in [("validation", true), ("test", false)] {
-        let parts: Vec<&Split> =
-            splits.iter().flat_map(|s| if validation { s.validation.iter().collect() } else { vec![s] }).collect();
+        let parts: Vec<&Split> = splits
+            .iter()
+            .flat_map(|s| if validation { s.validation.iter().take(1).collect() } else { vec![s] })
+            .collect();
         let jobs: Vec<(&Split, u64)> = seeds.iter().flat_map(|&seed| parts.iter().map(move |s| (*s, seed))).collect();
         if jobs.is_empty() {
             continue;

@@ -3,7 +3,9 @@
 use anyhow::{Context, Result, anyhow, ensure};
 use smidgen_shared::artifact::Artifact;
 use smidgen_shared::features;
+use smidgen_shared::fixed::requant_i8;
 use smidgen_shared::kernel::{Kernel, Naive, Portable};
+use smidgen_shared::op::Op;
 use smidgen_shared::run::Runner;
 
 use smidgen_shared::cost::Core;
@@ -48,6 +50,23 @@ impl<'m, 'a, K: Kernel> Model<'m, 'a, K> {
     pub fn answer(&mut self, raw: &[i16]) -> Result<Answer> {
         self.run(raw, None)?;
         Ok(Answer { class: self.runner.class(), scores: self.bytes(None)? })
+    }
+
+    /// Scores of one input whose features (or raw values) are already there, as whole numbers: the
+    /// bits of [`Model::answer`], without taking the window in again.
+    pub fn scores_of_features(&mut self, features: &[f32]) -> Result<Vec<i32>> {
+        let Some(Op::Standardise { y, rows }) = self.runner.artifact().ops().next() else {
+            anyhow::bail!("a model without a first operator")
+        };
+        let rows = self.runner.artifact().rows(rows, y.len as usize)?;
+        ensure!(features.len() == rows.len(), "{} features for a model of {}", features.len(), rows.len());
+        let x: Vec<i8> = features
+            .iter()
+            .zip(rows)
+            .map(|(f, row)| requant_i8((*f as i32).wrapping_add(row.bias), row.multiplier, -127))
+            .collect();
+        self.runner.infer(&x, None).map_err(|e| anyhow!("{e:?}"))?;
+        Ok(self.scores())
     }
 
     /// Bytes that operator `op` writes for one raw input.

@@ -1,7 +1,7 @@
 //! A run on disk: what was trained, on what, how well, and the float graph that it gave.
 //!
-//! `RUN/run.json` (this struct), `RUN/graph.json` (the graph), `RUN/curve.csv` (step, loss) and,
-//! while training, `RUN/checkpoint.safetensors`.
+//! `RUN/run.json` (this struct), `RUN/graph.json` (the graph), `RUN/curve.csv` (step, loss),
+//! `RUN/request.json` (what `train` was asked) and `RUN/checkpoints/` (a safetensors file a model and seed).
 
 use std::path::Path;
 

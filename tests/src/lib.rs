@@ -1,7 +1,12 @@
 //! Models for tests: small enough to try every byte of, with every operator that a family uses.
 
+pub mod source;
+mod spar;
+
 use smidgen::compress::{Aligned, Description, Provenance, export};
 use smidgen::graph::{Class, Graph, Input, Matrix, Node, Op, Smooth};
+
+pub use spar::{Spar, spar};
 
 /// A generator for tests: the 64-bit linear congruential one of Knuth.
 pub struct Lcg(pub u64);

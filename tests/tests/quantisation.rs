@@ -46,6 +46,19 @@ fn fast_kernels_give_the_oracles_bits_operator_by_operator() {
 }
 
 #[test]
+fn scores_of_features_are_those_of_the_raw_input() {
+    let (_, inputs) = graph(13, 5);
+    let bytes = artifact(13, 5);
+    let mut arena = Vec::new();
+    let mut host = Host::new(bytes.artifact().unwrap(), &mut arena).unwrap();
+    for input in &inputs {
+        host.answer(&raw(input)).unwrap();
+        let whole = host.scores();
+        assert_eq!(host.scores_of_features(input).unwrap(), whole);
+    }
+}
+
+#[test]
 fn the_same_graph_gives_the_same_bytes() {
     assert_eq!(&*artifact(9, 1), &*artifact(9, 1));
     assert_ne!(&*artifact(9, 1), &*artifact(9, 2));

@@ -9,6 +9,11 @@ use smidgen_shared::features::Stats;
 use super::{Kind, Settings};
 use crate::data::{Dataset, Input, Task};
 
+/// Six a channel for a sensor worn any way round: under a half turn each keeps its size or changes sign.
+pub const ANY_ORIENTATION: Stats = Stats(
+    Stats::MEAN.0 | Stats::DEVIATION.0 | Stats::RANGE.0 | Stats::SIGNED_LOG.0 | Stats::CHANGE.0 | Stats::CROSSINGS.0,
+);
+
 /// What `train` trains.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -24,11 +29,12 @@ pub struct Plan {
 
 /// The plan for a data set and a task, changed by `KEY=VALUE` settings.
 ///
-/// `features=cheap|wrist|rich` chooses the features; `preset=NAME` or any other key asks for one model,
+/// `features=NAMES` chooses the features ([`features_named`]); `preset=NAME` or any other key asks for one model,
 /// which then stands alone beside the plain map (or replaces it, where the kind is linear).
 pub fn plan(dataset: &Dataset, task: Task, sets: &[String]) -> Result<Plan> {
     let vectors = matches!(dataset.input, Input::Vectors { .. });
     let mut stats = match &dataset.input {
+        Input::Windows { .. } if dataset.name.contains("rotations") => ANY_ORIENTATION,
         Input::Windows { channels, .. } if *channels > 6 => Stats::RICH,
         _ => Stats::WRIST,
     };
@@ -36,12 +42,7 @@ pub fn plan(dataset: &Dataset, task: Task, sets: &[String]) -> Result<Plan> {
     let mut changes = Vec::new();
     for set in sets {
         match set.split_once('=') {
-            Some(("features", "cheap")) => stats = Stats::CHEAP,
-            Some(("features", "wrist")) => stats = Stats::WRIST,
-            Some(("features", "rich")) => stats = Stats::RICH,
-            Some(("features", other)) => {
-                bail!("features={other}: it is cheap (six a channel), wrist (and correlations) or rich")
-            }
+            Some(("features", names)) => stats = features_named(names)?,
             Some(("preset", name)) => preset = Some(name),
             _ => changes.push(set.as_str()),
         }
@@ -103,6 +104,38 @@ pub fn plan(dataset: &Dataset, task: Task, sets: &[String]) -> Result<Plan> {
         opponents.push((name(&mlp), mlp));
     }
     Ok(Plan { stats, candidates, opponents, validation_splits: 10 })
+}
+
+/// A set of features by name: `cheap` (six a channel), `wrist` (and correlations), `rich`, or
+/// single ones joined by `+`, as in `mean+deviation+bands`.
+pub fn features_named(names: &str) -> Result<Stats> {
+    const ALL: [(&str, Stats); 14] = [
+        ("cheap", Stats::CHEAP),
+        ("wrist", Stats::WRIST),
+        ("rich", Stats::RICH),
+        ("mean", Stats::MEAN),
+        ("deviation", Stats::DEVIATION),
+        ("range", Stats::RANGE),
+        ("excursion", Stats::EXCURSION),
+        ("change", Stats::CHANGE),
+        ("turns", Stats::TURNS),
+        ("bands", Stats::BANDS),
+        ("crossings", Stats::CROSSINGS),
+        ("correlation", Stats::CORRELATION),
+        ("magnitude", Stats::MAGNITUDE),
+        ("signed-log", Stats::SIGNED_LOG),
+    ];
+    let mut set = 0;
+    for name in names.split('+') {
+        let Some((_, stats)) = ALL.iter().find(|(known, _)| *known == name.trim()) else {
+            bail!(
+                "features={names}: there is no feature {name:?}; there are {}",
+                ALL.map(|(known, _)| known).join(", ")
+            );
+        };
+        set |= stats.0;
+    }
+    Ok(Stats(set))
 }
 
 /// Training conditions of a task: what all models of it share.

@@ -55,12 +55,6 @@ impl Targets {
             raw.len()
         );
         let mut rows = Matrix::new(classes, raw.len() / classes, raw.to_vec());
-        for c in 0..classes {
-            ensure!(
-                rows.row(c).iter().any(|a| *a != 0.0),
-                "class {c} has no attribute but zeros: nothing tells it apart"
-            );
-        }
         normalise(&mut rows);
         if settings.centre {
             let mut mean = vec![0.0f32; rows.cols];
@@ -73,6 +67,13 @@ impl Targets {
         }
         if settings.components > 0 && settings.components < rows.cols {
             rows = principal(&rows, seen, settings.components)?;
+        }
+        // A class without any attribute is told apart by lacking them, once the mean is subtracted.
+        for c in 0..classes {
+            ensure!(
+                rows.row(c).iter().any(|a| *a != 0.0),
+                "class {c} has no attribute but zeros: nothing tells it apart"
+            );
         }
         normalise(&mut rows);
         Ok(Targets { rows, seen: seen.to_vec(), supervised: false })

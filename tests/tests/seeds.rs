@@ -1,0 +1,41 @@
+//! The fuzz targets' seeds are of the formats of today: a stale one would be refused at once, and
+//! the fuzzer would start from nothing.
+
+use smidgen::compress::Aligned;
+
+const ANEW: &str = "write the seeds anew: cargo run -p smidgen-tests --bin fuzz-seeds";
+
+#[test]
+fn the_artifact_of_the_seeds_is_taken_and_passes_its_self_test() {
+    let bytes = Aligned::new(include_bytes!("../../fuzz/seeds/artifact/model"));
+    let artifact = bytes.artifact().unwrap_or_else(|error| panic!("{error}; {ANEW}"));
+    let mut arena = vec![0u32; artifact.arena_bytes().div_ceil(4) as usize];
+    let mut runner =
+        smidgen_shared::run::Runner::<smidgen_shared::kernel::Portable>::new(artifact, &mut arena).unwrap();
+    assert_eq!(runner.self_test(), Ok(true), "{ANEW}");
+    let kinds: std::collections::BTreeSet<&str> = artifact.ops().map(|op| op.kind()).collect();
+    assert!(kinds.len() >= 8, "{kinds:?}");
+}
+
+#[test]
+fn the_frames_of_the_seeds_are_requests() {
+    use smidgen_shared::wire::{Ask, FrameReader, MAX_FRAME, Request, decode};
+    let mut rest: &[u8] = include_bytes!("../../fuzz/seeds/wire/requests");
+    let mut asked = [false; 4];
+    let mut reader = FrameReader::<MAX_FRAME>::new();
+    while let [_, length, more @ ..] = rest {
+        let (chunk, after) = more.split_at(usize::from(*length) * 4);
+        rest = after;
+        for &byte in chunk {
+            let Some(frame) = reader.push(byte).unwrap() else { continue };
+            let Request { ask, .. } = decode(frame).unwrap_or_else(|error| panic!("{error:?}; {ANEW}"));
+            asked[match ask {
+                Ask::Hello => 0,
+                Ask::Samples { .. } => 1,
+                Ask::Peek { .. } => 2,
+                Ask::Stats => 3,
+            }] = true;
+        }
+    }
+    assert_eq!(asked, [true; 4], "{ANEW}");
+}
