@@ -62,6 +62,8 @@ pub fn compare<L: Link>(
     let channels = channels(&artifact);
     let mut arena = Vec::new();
     let mut host = Host::new(artifact, &mut arena)?;
+    // Where the board serves other bytes than ours, scores may hide on every input what rounding swallowed.
+    let other_bytes = device.hello().model != Ok(artifact.hash());
     let mut samples = 0;
     let mut first_difference = None;
     for (i, raw) in inputs.iter().enumerate() {
@@ -70,7 +72,7 @@ pub fn compare<L: Link>(
         samples += 1;
         progress(samples);
         // Of the first input every operator is compared: scores may hide what rounding swallowed.
-        if i == 0
+        if (i == 0 || other_bytes)
             && let Some(difference) = locate(device, &mut host, model, raw, i)?
         {
             first_difference = Some(difference);
@@ -115,7 +117,8 @@ fn locate<L: Link>(
     Ok(None)
 }
 
-fn values(bytes: &[u8], width: Width) -> Vec<i64> {
+/// Elements of an operator's output, given its bytes.
+pub fn values(bytes: &[u8], width: Width) -> Vec<i64> {
     match width {
         Width::I8 => bytes.iter().map(|&b| i64::from(b as i8)).collect(),
         Width::I16 => bytes.chunks_exact(2).map(|b| i64::from(i16::from_le_bytes([b[0], b[1]]))).collect(),

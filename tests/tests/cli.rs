@@ -260,7 +260,7 @@ fn an_interrupted_run_goes_on_to_the_same_graph() {
     // Training begins when the checkpoints' folder is made; validation comes before.
     let checkpoints = folder.path().join("cut/checkpoints");
     assert!(wait(|| checkpoints.is_dir()), "training does not begin");
-    std::thread::sleep(Duration::from_millis(150));
+    std::thread::sleep(Duration::from_millis(100));
     assert!(running.try_wait().unwrap().is_none(), "training ended before it was interrupted");
     let interrupt = Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap();
     assert!(interrupt.success());

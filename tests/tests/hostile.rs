@@ -18,10 +18,10 @@ fn hello(bytes: &Aligned) -> Result<u32, Fault> {
     }
     let mut reader = FrameReader::<MAX_FRAME>::new();
     for &byte in board.written().iter() {
-        if let Some(frame) = reader.push(byte).unwrap() {
-            if let Response { id: 3, reply: Reply::Hello { model, .. } } = wire::decode(frame).unwrap() {
-                return model;
-            }
+        if let Some(frame) = reader.push(byte).unwrap()
+            && let Response { id: 3, reply: Reply::Hello { model, .. } } = wire::decode(frame).unwrap()
+        {
+            return model;
         }
     }
     panic!("the firmware did not answer");

@@ -36,7 +36,7 @@ pub fn run(args: &DataArgs, data: &Data, output: Output) -> Result<()> {
                 thousands(set.len() as u64)
             ));
             let names: Vec<String> =
-                (0..*channels).map(|c| format!("{} ({:.3e} {} a count)", channel_names[c], lsb[c], units[c])).collect();
+                (0..*channels).map(|c| format!("{} ({} {} a count)", channel_names[c], lsb[c], units[c])).collect();
             output.line(format!("  {}", names.join(", ")));
         }
         Input::Vectors { dim, .. } => output.line(format!("{} vectors of {dim} values", thousands(set.len() as u64))),

@@ -100,8 +100,8 @@ struct TrainArgs {
     /// First seed
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Number of seeds, trained one after the other and compared
-    #[arg(long, default_value_t = 1)]
+    /// Number of seeds, whose spread the table shows
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     population: u64,
     /// A setting of the model or of the data; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -154,7 +154,7 @@ struct RunArgs {
     #[arg(long)]
     data: Option<String>,
     /// Number of samples
-    #[arg(long, default_value_t = 12)]
+    #[arg(long, default_value_t = 12, value_parser = at_least_one)]
     samples: usize,
 }
 
@@ -168,7 +168,7 @@ struct VerifyArgs {
     #[arg(long)]
     data: Option<String>,
     /// Number of samples, spread over those held out [default: all]
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one)]
     samples: Option<usize>,
     /// Drill: alter this byte of the weights on the host's side only
     #[arg(long, value_name = "BYTE")]
@@ -265,6 +265,10 @@ fn dispatch(cli: Cli, output: Output) -> Result<()> {
             Ok(())
         }
     }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse::<usize>().ok().filter(|n| *n > 0).ok_or_else(|| "a whole number of at least 1 is expected".into())
 }
 
 /// Where data sets are looked for.

@@ -46,8 +46,10 @@ impl Output {
         // A column of text is set left: one whose cells do not start with a digit, a sign or a dash.
         let left: Vec<bool> = (0..header.len())
             .map(|c| {
-                rows.iter()
-                    .any(|row| row[c].chars().next().is_some_and(|ch| !ch.is_ascii_digit() && !"+-−–±.".contains(ch)))
+                c == 0
+                    || rows.iter().any(|row| {
+                        row[c].chars().next().is_some_and(|ch| !ch.is_ascii_digit() && !"+-−–±.".contains(ch))
+                    })
             })
             .collect();
         let put = |cells: Vec<&str>| {

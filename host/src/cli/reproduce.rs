@@ -73,7 +73,7 @@ fn percent(values: &[f64]) -> String {
 }
 
 fn show(suite: &Suite, rows: &[Row], seeds: usize, output: Output) {
-    output.line(format!("\n{} ({seeds} seeds)", suite.title));
+    output.line(format!("\n{} ({seeds} seed{})", suite.title, if seeds == 1 { "" } else { "s" }));
     let mut header = vec!["model", "parameters", "MACs", "int8 bytes"];
     header.extend(rows[0].metrics.iter().map(|m| m.0.as_str()));
     header.push("int8");

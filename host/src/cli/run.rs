@@ -47,7 +47,7 @@ pub fn run(args: &RunArgs, data: &Data, output: Output) -> Result<()> {
     output.line(format!("{right} of {} right, on {}", rows.len(), place.unwrap_or("this machine")));
     output.result(json!({
         "place": place.unwrap_or("host"), "samples": rows.len(), "right": right,
-        "answers": table.iter().map(|r| json!({"sample": r[0], "class": r[1], "answer": r[2]})).collect::<Vec<_>>(),
+        "answers": table.iter().map(|r| json!({"sample": r[0].parse::<u64>().unwrap_or(0), "class": r[1], "answer": r[2]})).collect::<Vec<_>>(),
     }));
     Ok(())
 }

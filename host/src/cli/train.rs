@@ -113,7 +113,7 @@ pub fn train(request: &Request, dataset: &Dataset, folder: &Path, output: Output
     }
     let experiment = Experiment::new(dataset, task, plan.stats)?;
     output.line(format!(
-        "2  train   {} on {}, held out: {}; {} inputs, {} training samples",
+        "train   {} on {}, held out: {}; {} inputs, {} training samples",
         crate::family::parsnets::NAME,
         dataset.name,
         held_out_name(task, &split),
@@ -168,14 +168,21 @@ fn validate(
     request: &Request,
     output: Output,
 ) -> Result<Vec<Option<f64>>> {
-    let bar = bar(output, plan.candidates.len() as u64, "validation");
+    let bar = bar(output, plan.candidates.len() as u64 * plan.validation_seeds, "validation");
     let threads = threads();
-    let values = in_parallel(&plan.candidates, threads, |(_, settings)| {
+    let seeds = plan.validation_seeds;
+    let jobs: Vec<(usize, u64)> = (0..plan.candidates.len()).flat_map(|c| (0..seeds).map(move |i| (c, i))).collect();
+    let each = in_parallel(&jobs, threads, |&(candidate, i)| {
         stop_if_asked()?;
-        let value = experiment.validate(settings, split, plan.validation_splits, request.seed);
+        let settings = &plan.candidates[candidate].1;
+        let value = experiment.validate(settings, split, plan.validation_splits, request.seed + i);
         bar.inc(1);
         value
     })?;
+    let mean = |values: &[Option<f64>]| {
+        values.iter().copied().sum::<Option<f64>>().map(|sum| sum / values.len().max(1) as f64)
+    };
+    let values = each.chunks(seeds.max(1) as usize).map(mean).collect();
     bar.finish_and_clear();
     Ok(values)
 }
@@ -252,8 +259,19 @@ fn choose(plan: &Plan, validation: &[Option<f64>]) -> (usize, String) {
         .enumerate()
         .filter_map(|(i, v)| Some((i, (*v)?)))
         .fold((0, plain), |best, v| if v.1 > best.1 { v } else { best });
-    let percent = |v: f64| format!("{:.1} %", 100.0 * v);
-    if plan.candidates.len() == 1 {
+    let percent = |v: f64| format!("{:.2} %", 100.0 * v);
+    if let Some(asked) = plan.asked.filter(|asked| *asked > 0) {
+        let value = validation.get(asked).copied().flatten().map_or("nothing".into(), percent);
+        (
+            asked,
+            format!(
+                "{} is taken, as asked: validation gives it {value}, the {} map {}",
+                name(asked),
+                name(0),
+                percent(plain)
+            ),
+        )
+    } else if plan.candidates.len() == 1 {
         (0, format!("{} was asked for; validation {}", name(0), percent(plain)))
     } else if best.0 == 0 {
         let (other, value) = validation

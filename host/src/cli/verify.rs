@@ -10,7 +10,7 @@ use crate::compress::{Aligned, rewrite_weight};
 use crate::data::Dataset;
 use crate::device::Board;
 use crate::infer::Host;
-use crate::verify::{Difference, compare, start};
+use crate::verify::{Difference, compare, start, values};
 
 /// What makes a model smaller: said when one does not fit.
 pub const SHRINK: &str = "train with a smaller --set bases=K, --set rank=R or --set features=cheap";
@@ -74,18 +74,13 @@ fn oracle(loaded: &Aligned, ours: &Aligned, inputs: &[Vec<i16>]) -> Result<(usiz
     let mut naive = crate::infer::Oracle::new(b, &mut arenas.1)?;
     for (i, raw) in inputs.iter().enumerate() {
         for (n, op) in a.ops().enumerate() {
-            let (device, host) = (fast.trace(raw, n as u8)?, naive.trace(raw, n as u8)?);
+            let width = op.output().1;
+            let device = values(&fast.trace(raw, n as u8)?, width);
+            let host = values(&naive.trace(raw, n as u8)?, width);
             if let Some(index) = (0..device.len()).find(|&j| device.get(j) != host.get(j)) {
-                let value = |v: &[u8]| v.get(index).map_or(0, |&v| i64::from(v as i8));
-                let d = Difference {
-                    sample: i,
-                    operator: n,
-                    kind: op.kind(),
-                    index,
-                    host: value(&host),
-                    device: value(&device),
-                };
-                return Ok((i + 1, Some(d)));
+                let value = |v: &[i64]| v.get(index).copied().unwrap_or(i64::MIN);
+                let (host, device) = (value(&host), value(&device));
+                return Ok((i + 1, Some(Difference { sample: i, operator: n, kind: op.kind(), index, host, device })));
             }
         }
     }

@@ -311,10 +311,10 @@ fn quantise_row(row: &[f32], bias: f32, x_scale: f64, scale: f64) -> (Vec<i8>, i
 fn layer(w: &Matrix, b: &[f32], x_scale: f64, y_scale: impl Fn(usize) -> f64) -> Result<(Vec<i8>, Vec<Row>)> {
     let mut weights = Vec::new();
     let mut rows = Vec::new();
-    for i in 0..w.rows {
+    for (i, &bias) in b.iter().enumerate().take(w.rows) {
         // A row of zeros still carries its bias, in the output's scale.
         let scale = scale_of(w.row(i)).max(1e-4 * y_scale(i) / x_scale);
-        let (q, bias, scale) = quantise_row(w.row(i), b[i], x_scale, scale);
+        let (q, bias, scale) = quantise_row(w.row(i), bias, x_scale, scale);
         weights.extend(q);
         rows.push(Row {
             bias,

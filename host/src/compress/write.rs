@@ -25,7 +25,7 @@ impl Aligned {
     }
 
     /// All bytes, to be altered in place.
-    pub fn as_mut(&mut self) -> &mut [u8] {
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
         &mut bytemuck::cast_slice_mut(&mut self.words)[..self.len]
     }
 
@@ -221,9 +221,9 @@ pub fn rewrite_weight(bytes: &mut Aligned, index: usize, delta: i8) -> Result<()
     let mut header = *bytes.artifact()?.header();
     let (at, len) = header.weights;
     anyhow::ensure!(index < len as usize, "byte {index} of a weight section of {len} bytes");
-    let slot = &mut bytes.as_mut()[at as usize + index];
+    let slot = &mut bytes.bytes_mut()[at as usize + index];
     *slot = slot.wrapping_add(delta as u8);
     header.crc = Header::checksum(bytes);
-    bytes.as_mut()[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
+    bytes.bytes_mut()[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
     Ok(())
 }

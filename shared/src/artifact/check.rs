@@ -24,7 +24,7 @@ pub(super) fn check(artifact: &Artifact<'_>) -> Result<(), Error> {
     let mut ops = artifact.ops();
     let mut arena_end = check_input(artifact)?;
     let mut i = 0;
-    while let Some(op) = ops.next() {
+    for op in ops.by_ref() {
         check_regions(artifact, i, &op)?;
         check_shapes(artifact, i, &op)?;
         for (region, width) in written(&op) {

@@ -42,14 +42,14 @@ pub struct Header {
 impl Header {
     /// Reads and checks the header and the checksum.
     pub fn parse(bytes: &[u8]) -> Result<Header, Error> {
+        if !bytes.iter().zip(&MAGIC).all(|(a, b)| a == b) {
+            return Err(Error::BadMagic);
+        }
         let head = bytes.first_chunk::<HEADER_BYTES>().ok_or(Error::Truncated)?;
         if !bytes.as_ptr().addr().is_multiple_of(ALIGNMENT) {
             return Err(Error::Misaligned);
         }
         let word = |at: usize| head.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |b| u32::from_le_bytes(*b));
-        if head.first_chunk() != Some(&MAGIC) {
-            return Err(Error::BadMagic);
-        }
         if word(4) as u16 != FORMAT_VERSION {
             return Err(Error::UnsupportedVersion);
         }

@@ -61,7 +61,7 @@ impl Error {
             Error::BadChecksum => "the artifact's CRC-32 does not match its bytes; copy or export it again",
             Error::BadManifest => "the artifact's manifest does not decode; export it again",
             Error::BadRegion => "an operator reads or writes outside its part of the arena; export it again",
-            Error::BadShape => "an operator's shapes do not fit together; export it again",
+            Error::BadShape => "an operator's shapes do not fit together; export it again with the build that runs it",
             Error::BadConstants => "an operator's constants lie outside the weight section; export it again",
             Error::Overflow => "a weight row could overflow its accumulator; export it again",
             Error::TrailingBytes => "bytes follow the end of the artifact; copy or export it again",

@@ -17,6 +17,7 @@ const PAINT: u32 = 0x5a5a_a5a5;
 /// Bytes below the current frame that are left alone while painting.
 const MARGIN: usize = 256;
 
+// SAFETY: the linker defines both; all that lies between them is the stack, which has no other name.
 unsafe extern "C" {
     // Of the generated memory.x: the lowest address of the stack, and one past its highest.
     static mut _stack_end: u32;

@@ -61,7 +61,7 @@ impl Eszsl {
 pub fn ridge(x: &[f32], t: &[f32], n: usize, gamma: f64) -> Result<Vec<f32>> {
     sequential_algebra();
     ensure!(
-        n > 0 && x.len() % n == 0 && t.len() % n == 0,
+        n > 0 && x.len().is_multiple_of(n) && t.len().is_multiple_of(n),
         "{} inputs and {} targets for {n} samples",
         x.len(),
         t.len()

@@ -85,7 +85,9 @@ impl<'a> Experiment<'a> {
             Task::ZeroShot => {
                 let seen: Vec<bool> =
                     (0..self.dataset.classes.len()).map(|c| split.seen.contains(&(c as u16))).collect();
-                Targets::attributes(&self.dataset.attributes, &seen, settings)
+                Targets::attributes(&self.dataset.attributes, &seen, settings).with_context(|| {
+                    format!("{}: classes are numbered {}", self.dataset.name, numbered(&self.dataset.classes))
+                })
             }
         }
     }
@@ -316,6 +318,11 @@ impl<'a> Experiment<'a> {
         }
         Ok(best.1)
     }
+}
+
+/// `0 rest, 1 nod, …`
+fn numbered(names: &[String]) -> String {
+    names.iter().enumerate().map(|(i, name)| format!("{i} {name}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Test rows, those of seen classes first.

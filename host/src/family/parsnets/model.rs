@@ -178,7 +178,12 @@ impl Model {
     }
 
     fn run(&self, x: &[f32]) -> Result<Output> {
-        ensure!(x.len() % self.n_in == 0, "{} values are no whole number of samples of {}", x.len(), self.n_in);
+        ensure!(
+            x.len().is_multiple_of(self.n_in),
+            "{} values are no whole number of samples of {}",
+            x.len(),
+            self.n_in
+        );
         let mut parameters = Parameters::new(DType::F32, 0);
         let net = Net::new(&self.settings, self.n_in, self.targets.width(), &mut parameters)?;
         for weight in &self.weights {

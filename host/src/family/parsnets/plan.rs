@@ -21,10 +21,14 @@ pub struct Plan {
     pub stats: Stats,
     /// Candidates for export by name, the plain map first.
     pub candidates: Vec<(String, Settings)>,
+    /// The candidate that was asked for by its shape: exported whatever validation prefers.
+    pub asked: Option<usize>,
     /// Baselines, never exported.
     pub opponents: Vec<(String, Settings)>,
     /// How many validation splits choose among the candidates.
     pub validation_splits: usize,
+    /// Over how many seeds a validation figure is averaged.
+    pub validation_seeds: u64,
 }
 
 /// The plan for a data set and a task, changed by `KEY=VALUE` settings.
@@ -55,6 +59,7 @@ pub fn plan(dataset: &Dataset, task: Task, sets: &[String]) -> Result<Plan> {
         (name(&s), s)
     };
     let mut candidates = vec![(name(&linear), linear.clone())];
+    let mut asked_for = None;
     if preset.is_some() || !changes.is_empty() {
         let mut asked = match preset {
             Some(preset) => {
@@ -80,6 +85,7 @@ pub fn plan(dataset: &Dataset, task: Task, sets: &[String]) -> Result<Plan> {
             candidates.clear();
         }
         candidates.push((name(&asked), asked));
+        asked_for = Some(candidates.len() - 1);
     } else if vectors {
         let trunk = Settings::preset("trunk")?;
         candidates.push((name(&trunk), trunk));
@@ -103,7 +109,14 @@ pub fn plan(dataset: &Dataset, task: Task, sets: &[String]) -> Result<Plan> {
         let mlp = mlp(&like, widths, vectors);
         opponents.push((name(&mlp), mlp));
     }
-    Ok(Plan { stats, candidates, opponents, validation_splits: 10 })
+    Ok(Plan {
+        stats,
+        candidates,
+        asked: asked_for,
+        opponents,
+        validation_splits: 10,
+        validation_seeds: if vectors { 1 } else { 3 },
+    })
 }
 
 /// A set of features by name: `cheap` (six a channel), `wrist` (and correlations), `rich`, or

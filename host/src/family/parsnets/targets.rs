@@ -50,7 +50,7 @@ impl Targets {
         let n_seen = seen.iter().filter(|s| **s).count();
         ensure!(n_seen > 0, "no class of {classes} is seen in training");
         ensure!(
-            !raw.is_empty() && raw.len() % classes == 0,
+            !raw.is_empty() && raw.len().is_multiple_of(classes),
             "{} attribute values for {classes} classes: the table must have a row for each class",
             raw.len()
         );
@@ -69,13 +69,13 @@ impl Targets {
             rows = principal(&rows, seen, settings.components)?;
         }
         // A class without any attribute is told apart by lacking them, once the mean is subtracted.
+        normalise(&mut rows);
         for c in 0..classes {
             ensure!(
                 rows.row(c).iter().any(|a| *a != 0.0),
                 "class {c} has no attribute but zeros: nothing tells it apart"
             );
         }
-        normalise(&mut rows);
         Ok(Targets { rows, seen: seen.to_vec(), supervised: false })
     }
 
