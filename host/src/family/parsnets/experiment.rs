@@ -283,6 +283,10 @@ impl<'a> Experiment<'a> {
         best.1 = like.clone();
         for centre in [false, true] {
             let base = Settings { centre, ..like.clone() };
+            // A class of zeros is told apart only once the mean is subtracted.
+            if !centre && self.targets(&base, split).is_err() {
+                continue;
+            }
             let mut scores: Vec<(f64, f64, f64)> = Vec::new();
             for validation in split.validation.iter().take(count) {
                 let standardise = self.standardise(&base, validation)?;

@@ -169,8 +169,11 @@ mod tests {
     }
 
     #[test]
-    fn a_class_without_attributes_is_refused() {
-        let settings = Settings::preset("zero-shot").unwrap();
+    fn a_class_that_nothing_tells_apart_is_refused() {
+        let mut settings = Settings::preset("zero-shot").unwrap();
+        // Centred, a class is known by what it lacks.
+        assert!(Targets::attributes(&[1.0, 0.0, 0.0, 0.0], &[true, true], &settings).is_ok());
+        settings.centre = false;
         let error = Targets::attributes(&[1.0, 0.0, 0.0, 0.0], &[true, true], &settings).unwrap_err();
         assert!(error.to_string().contains("class 1"), "{error}");
     }
