@@ -5,7 +5,7 @@
 //! stand in the artifact.
 
 use crate::artifact::Input;
-use crate::op::{Op, Width};
+use crate::op::Op;
 
 /// Instruction sets with coefficients of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,9 +124,4 @@ pub fn per_sample(input: &Input, core: Core) -> u32 {
         Input::Window { spec, .. } => (spec.state_words() as u32).saturating_mul(c.element / 2).saturating_add(c.call),
         Input::Vector { .. } => c.element + c.call,
     }
-}
-
-/// Bytes of `len` elements.
-pub fn bytes(len: u32, width: Width) -> u32 {
-    len.saturating_mul(width.bytes())
 }

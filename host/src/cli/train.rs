@@ -69,10 +69,9 @@ pub fn run(args: &TrainArgs, data: &Data, output: Output) -> Result<()> {
         name = format!("{name} {set}");
     }
     let dataset = data.load(&name)?;
-    let (run, graph) = train(&request, &dataset, &folder, output)?;
+    let (run, _) = train(&request, &dataset, &folder, output)?;
     output
         .line(format!("run written to {}; next: smidgen look {0}, smidgen export {0} -o model.smg", folder.display()));
-    let _ = graph;
     output.result(summary(&run, &folder));
     Ok(())
 }
