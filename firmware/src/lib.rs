@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod board;
+pub mod imu;
 mod loopback;
 mod memory;
 mod server;

@@ -13,7 +13,7 @@ mod ring;
 mod serial;
 mod uart;
 
-pub use arch::Interrupts;
+pub use arch::{Interrupts, halt, paint_stack, stack_bytes, stack_peak};
 pub use memory::Layout;
 pub use once::Once;
 pub use registers::Registers;

@@ -1,0 +1,40 @@
+//! Espressif's ESP32-C3 DevKit: UART to the USB bridge, motion sensor on GPIO6 (SDA) and GPIO7 (SCL).
+#![no_std]
+#![no_main]
+
+use esp_hal::{i2c::master as i2c, main, time::{Instant, Rate}, uart, uart::Uart};
+use smidgen_board_real::{Station, Transmit, halt};
+
+include!(concat!(env!("OUT_DIR"), "/board.rs"));
+
+esp_bootloader_esp_idf::esp_app_desc!();
+
+struct Tx<'d>(uart::UartTx<'d, esp_hal::Blocking>);
+
+impl Transmit for Tx<'_> {
+    fn transmit(&mut self, mut bytes: &[u8]) {
+        while let Ok(count) = self.0.write(bytes)
+            && count > 0
+        {
+            bytes = bytes.get(count..).unwrap_or_default();
+        }
+    }
+}
+
+#[main]
+fn main() -> ! {
+    let p = esp_hal::init(esp_hal::Config::default());
+    let uart = Uart::new(p.UART0, uart::Config::default());
+    let bus = i2c::I2c::new(p.I2C0, i2c::Config::default().with_frequency(Rate::from_khz(400)));
+    let (Ok(uart), Ok(bus), Some(memory)) = (uart, bus, MEMORY.take()) else { halt() };
+    let (mut rx, tx) = uart.with_rx(p.GPIO20).with_tx(p.GPIO21).split();
+    let mut station = Station::new(&LAYOUT, memory, Tx(tx), bus.with_sda(p.GPIO6).with_scl(p.GPIO7));
+    let mut bytes = [0; 64];
+    loop {
+        match rx.read_buffered(&mut bytes) {
+            Ok(count) => station.uart(bytes.get(..count).unwrap_or_default()),
+            Err(_) => station.uart_lost(),
+        }
+        station.tick(Instant::now().duration_since_epoch().as_micros() as u32);
+    }
+}

@@ -1,0 +1,4 @@
+fn main() {
+    smidgen_board_build::board();
+    println!("cargo:rustc-link-arg-bins=-Tdefmt.x");
+}
