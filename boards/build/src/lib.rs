@@ -3,8 +3,9 @@
 //!
 //! RAM from its lowest address: | stack, growing down | .data .bss .uninit |
 //! The stack lies at the very bottom, so that an overflow faults at once and never runs into statics.
-//! Flash from its lowest address: | firmware's share | slot A | slot B |
-//! The linker's region FLASH is the firmware's share alone: code that grew into slot A fails to link.
+//! Flash from its lowest address: | firmware's share | slots and store, in any order |
+//! The linker's region FLASH is the firmware's share alone: code that grew into a slot fails to link.
+//! Slots or the store may lie at the top of RAM, where nothing else can be written; the linker's RAM ends there.
 
 use serde::Deserialize;
 use std::{env, fs, path::Path};
@@ -16,6 +17,7 @@ struct BoardToml {
     flash: Flash,
     ram: Ram,
     slots: Slots,
+    store: Store,
 }
 
 /// Bytes and byte addresses.
@@ -25,6 +27,10 @@ struct Flash {
     length: u32,
     /// The firmware's share: the first bytes of flash.
     firmware: u32,
+    /// Smallest unit that is erased where slots and store lie.
+    page: u32,
+    /// Smallest unit that is written.
+    write: u32,
 }
 
 #[derive(Deserialize)]
@@ -36,12 +42,29 @@ struct Ram {
     arena: u32,
 }
 
-/// Model slots of equal size.
+/// Model slots.
 #[derive(Deserialize)]
 struct Slots {
     a: u32,
     b: u32,
     bytes: u32,
+    /// Size of slot B where it differs.
+    b_bytes: Option<u32>,
+}
+
+impl Slots {
+    fn b_bytes(&self) -> u32 {
+        self.b_bytes.unwrap_or(self.bytes)
+    }
+}
+
+/// The records' place: which slot is served, taught classes.
+#[derive(Deserialize)]
+struct Store {
+    at: u32,
+    bytes: u32,
+    /// Its smallest erase where it differs from flash.page.
+    page: Option<u32>,
 }
 
 /// Call this from the build.rs of a board. It panics, and so fails the build, with the field to change.
@@ -65,28 +88,62 @@ pub fn board() {
     println!("cargo:rustc-link-arg-bins=--nmagic");
 }
 
+fn end(origin: u32, length: u32) -> u64 {
+    u64::from(origin) + u64::from(length)
+}
+
+/// Name, address, bytes and page of what the firmware itself writes.
+fn stretches(b: &BoardToml) -> [(&'static str, u32, u32, u32); 3] {
+    [
+        ("slots.a", b.slots.a, b.slots.bytes, b.flash.page),
+        ("slots.b", b.slots.b, b.slots.b_bytes(), b.flash.page),
+        ("store.at", b.store.at, b.store.bytes, b.store.page.unwrap_or(b.flash.page)),
+    ]
+}
+
+/// Where the linker's RAM ends: below what is kept at its top.
+fn ram_end(b: &BoardToml) -> u64 {
+    let whole = end(b.ram.origin, b.ram.length);
+    let in_ram = |at: &u32| (u64::from(b.ram.origin)..whole).contains(&u64::from(*at));
+    stretches(b).into_iter().map(|s| s.1).filter(in_ram).map(u64::from).min().unwrap_or(whole)
+}
+
 fn check(b: &BoardToml) {
-    let end = |origin: u32, length: u32| u64::from(origin) + u64::from(length);
-    let flash_end = end(b.flash.origin, b.flash.length);
-    let firmware_end = end(b.flash.origin, b.flash.firmware);
-    for (slot, address) in [("a", b.slots.a), ("b", b.slots.b)] {
-        assert!(address.is_multiple_of(16), "board.toml: slots.{slot} = {address:#x} is not a multiple of 16");
-        assert!(
-            u64::from(address) >= firmware_end && end(address, b.slots.bytes) <= flash_end,
-            "board.toml: slot {slot} ({address:#x}, {} bytes) must lie between the firmware's end {firmware_end:#x} and flash's end {flash_end:#x}",
-            b.slots.bytes
-        );
-    }
+    let (flash_end, firmware_end) = (end(b.flash.origin, b.flash.length), end(b.flash.origin, b.flash.firmware));
+    assert!(b.flash.page.is_multiple_of(16), "board.toml: flash.page must be a multiple of 16");
     assert!(
-        end(b.slots.a, b.slots.bytes) <= u64::from(b.slots.b),
-        "board.toml: slot a runs into slot b: lower slots.bytes"
+        b.flash.write.is_power_of_two() && b.flash.write <= 32,
+        "board.toml: flash.write must be a power of two, at most 32"
+    );
+    for (name, at, bytes, page) in stretches(b) {
+        assert!(
+            at.is_multiple_of(page) && bytes.is_multiple_of(page),
+            "board.toml: {name} = {at:#x}, {bytes} bytes: not whole pages of {page} (flash.page)"
+        );
+        let in_flash = u64::from(at) >= firmware_end && end(at, bytes) <= flash_end;
+        let in_ram = u64::from(at) >= ram_end(b) && end(at, bytes) <= end(b.ram.origin, b.ram.length);
+        assert!(
+            in_flash || in_ram,
+            "board.toml: {name} ({at:#x}, {bytes} bytes) must lie between the firmware's end {firmware_end:#x} and flash's end {flash_end:#x}, or at the top of RAM"
+        );
+        for (other, other_at, other_bytes, _) in stretches(b) {
+            assert!(
+                name == other || end(at, bytes) <= u64::from(other_at) || end(other_at, other_bytes) <= u64::from(at),
+                "board.toml: {name} and {other} overlap"
+            );
+        }
+    }
+    let page = b.store.page.unwrap_or(b.flash.page);
+    assert!(
+        b.store.bytes.is_multiple_of(2 * page),
+        "board.toml: store.bytes must be an even number of pages of {page} (store.page)"
     );
     assert!(b.ram.stack.is_multiple_of(16), "board.toml: ram.stack must be a multiple of 16");
     assert!(b.ram.arena.is_multiple_of(4), "board.toml: ram.arena must be a multiple of 4");
     assert!(
-        u64::from(b.ram.stack) + u64::from(b.ram.arena) < u64::from(b.ram.length),
-        "board.toml: ram.stack + ram.arena leave nothing of ram.length = {}",
-        b.ram.length
+        end(b.ram.origin, b.ram.stack) + u64::from(b.ram.arena) < ram_end(b),
+        "board.toml: ram.stack + ram.arena leave nothing of RAM below {:#x}",
+        ram_end(b)
     );
 }
 
@@ -99,7 +156,7 @@ fn memory_x(b: &BoardToml) -> String {
         b.ram.origin,
         b.ram.stack,
         b.ram.origin + b.ram.stack,
-        b.ram.length - b.ram.stack,
+        ram_end(b) - end(b.ram.origin, b.ram.stack),
     );
     if b.target.starts_with("riscv") {
         for (alias, region) in [
@@ -117,15 +174,16 @@ fn memory_x(b: &BoardToml) -> String {
 }
 
 fn constants(b: &BoardToml) -> String {
+    let [a, slot_b, store] = stretches(b).map(|(_, at, bytes, page)| {
+        format!("Place {{ at: {at:#x}, bytes: {bytes:#x}, page: {page:#x}, unit: {} }}", b.flash.write)
+    });
     format!(
         "// From board.toml.\n\
-         use smidgen_board_support::{{Layout, Memory, Once, Ring}};\n\
-         static LAYOUT: Layout = Layout {{ name: {:?}, slot_a: {:#x}, slot_bytes: {:#x} }};\n\
+         use smidgen_board_support::{{Layout, Memory, Once, Place, Ring}};\n\
+         static LAYOUT: Layout = Layout {{ name: {:?}, slots: [{a}, {slot_b}], store: {store} }};\n\
          static MEMORY: Once<Memory<{}>> = Once::new(Memory::new());\n\
          static RING: Ring = Ring::new();\n",
         b.name,
-        b.slots.a,
-        b.slots.bytes,
         b.ram.arena / 4,
     )
 }
