@@ -1,4 +1,3 @@
 fn main() {
     smidgen_board_build::board();
-    println!("cargo:rustc-link-arg-bins=-Tdefmt.x");
 }

@@ -1,6 +1,5 @@
 fn main() {
     smidgen_board_build::board();
-    println!("cargo:rustc-link-arg-bins=-Tdefmt.x");
     // What the chip's boot ROM looks for.
     println!("cargo:rerun-if-changed=boot.x");
     println!("cargo:rustc-link-search={}", env!("CARGO_MANIFEST_DIR"));

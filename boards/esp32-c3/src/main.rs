@@ -2,6 +2,8 @@
 #![no_std]
 #![no_main]
 
+mod flash;
+
 use esp_hal::{i2c::master as i2c, main, time::{Instant, Rate}, uart, uart::Uart};
 use smidgen_board_real::{Station, Transmit, halt};
 
@@ -28,7 +30,9 @@ fn main() -> ! {
     let bus = i2c::I2c::new(p.I2C0, i2c::Config::default().with_frequency(Rate::from_khz(400)));
     let (Ok(uart), Ok(bus), Some(memory)) = (uart, bus, MEMORY.take()) else { halt() };
     let (mut rx, tx) = uart.with_rx(p.GPIO20).with_tx(p.GPIO21).split();
-    let mut station = Station::new(&LAYOUT, memory, Tx(tx), bus.with_sda(p.GPIO6).with_scl(p.GPIO7));
+    let driver = flash::map(p.FLASH, &LAYOUT);
+    let bus = bus.with_sda(p.GPIO6).with_scl(p.GPIO7);
+    let mut station = Station::new(&LAYOUT, memory, Tx(tx), bus, storage);
     let mut bytes = [0; 64];
     loop {
         match rx.read_buffered(&mut bytes) {

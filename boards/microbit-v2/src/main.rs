@@ -2,7 +2,8 @@
 #![no_std]
 #![no_main]
 
-use embassy_nrf::{bind_interrupts, buffered_uarte, buffered_uarte::BufferedUarte, peripherals, twim, twim::Twim, uarte};
+use embassy_nrf::{bind_interrupts, buffered_uarte, buffered_uarte::BufferedUarte, nvmc::Nvmc, peripherals, twim, twim::Twim, uarte};
+use smidgen_board_support::Nor;
 use smidgen_board_real::{halt, run};
 
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
@@ -26,5 +27,5 @@ fn main() -> ! {
     let mut bus = twim::Config::default();
     (bus.frequency, bus.sda_pullup, bus.scl_pullup) = (twim::Frequency::K400, true, true);
     let bus = Twim::new(p.TWISPI0, Irqs, p.P1_00, p.P0_26, bus, twi);
-    run(&LAYOUT, &MEMORY, uart.split(), bus)
+    run(&LAYOUT, &MEMORY, uart.split(), bus, &Nor::new(Nvmc::new(p.NVMC), 0))
 }

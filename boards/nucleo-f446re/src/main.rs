@@ -3,7 +3,8 @@
 #![no_std]
 #![no_main]
 
-use embassy_stm32::{bind_interrupts, i2c, peripherals, time::Hertz, usart, usart::BufferedUart};
+use embassy_stm32::{bind_interrupts, flash::Flash, i2c, peripherals, time::Hertz, usart, usart::BufferedUart};
+use smidgen_board_support::Nor;
 use smidgen_board_real::{halt, run};
 
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
@@ -25,5 +26,5 @@ fn main() -> ! {
     let mut bus = i2c::Config::default();
     (bus.frequency, bus.timeout) = (Hertz(400_000), embassy_time::Duration::from_millis(5));
     let bus = i2c::I2c::new_blocking(p.I2C1, p.PB8, p.PB9, bus);
-    run(&LAYOUT, &MEMORY, (rx, tx), bus)
+    run(&LAYOUT, &MEMORY, (rx, tx), bus, &Nor::new(Flash::new_blocking(p.FLASH), 0x0800_0000))
 }

@@ -2,7 +2,8 @@
 #![no_std]
 #![no_main]
 
-use embassy_rp::{bind_interrupts, i2c, peripherals, uart, uart::BufferedUart};
+use embassy_rp::{bind_interrupts, flash::Flash, i2c, peripherals, uart, uart::BufferedUart};
+use smidgen_board_support::Nor;
 use smidgen_board_real::{halt, run};
 
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
@@ -22,5 +23,6 @@ fn main() -> ! {
     let mut bus = i2c::Config::default();
     bus.frequency = 400_000;
     let bus = i2c::I2c::new_blocking(p.I2C0, p.PIN_5, p.PIN_4, bus);
-    run(&LAYOUT, &MEMORY, (rx, tx), bus)
+    let flash: Flash<_, _, { 4 << 20 }> = Flash::new_blocking(p.FLASH);
+    run(&LAYOUT, &MEMORY, (rx, tx), bus, &Nor::new(flash, 0x1000_0000))
 }

@@ -24,6 +24,8 @@ pub struct Board {
     pub flash: Flash,
     /// Where models lie.
     pub slots: Slots,
+    /// Where the firmware keeps its records.
+    pub store: Store,
     /// RAM.
     pub ram: Ram,
     /// What a release build may use.
@@ -50,18 +52,43 @@ pub struct Flash {
     pub length: u32,
     /// The first so many bytes are the firmware's; the linker can place nothing beyond.
     pub firmware: u32,
+    /// Bytes erased at once where slots and store lie.
+    pub page: u32,
+    /// Bytes written at once.
+    pub write: u32,
 }
 
-/// Two model slots of one size.
+/// Two model slots.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Slots {
-    /// Address of slot A, which is served.
+    /// Address of slot A, which is served first.
     pub a: u32,
     /// Address of slot B.
     pub b: u32,
-    /// Size of each in bytes.
+    /// Size in bytes.
     pub bytes: u32,
+    /// Size of slot B where it differs.
+    pub b_bytes: Option<u32>,
+}
+
+impl Slots {
+    /// Address and bytes of both.
+    pub fn both(&self) -> [(u32, u32); 2] {
+        [(self.a, self.bytes), (self.b, self.b_bytes.unwrap_or(self.bytes))]
+    }
+}
+
+/// The firmware's records: which slot is served, taught classes.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// First address.
+    pub at: u32,
+    /// Size in bytes: an even number of pages.
+    pub bytes: u32,
+    /// Bytes erased at once, where it differs from `flash.page`.
+    pub page: Option<u32>,
 }
 
 /// RAM.
@@ -142,13 +169,14 @@ mod tests {
             let end = |at: u32, len: u32| u64::from(at) + u64::from(len);
             let firmware_end = end(board.flash.origin, board.flash.firmware);
             assert!(board.budget.firmware <= board.flash.firmware, "{}", board.name);
-            assert!(u64::from(board.slots.a) >= firmware_end, "{}", board.name);
-            assert!(end(board.slots.a, board.slots.bytes) <= u64::from(board.slots.b), "{}", board.name);
-            assert!(
-                end(board.slots.b, board.slots.bytes) <= end(board.flash.origin, board.flash.length),
-                "{}",
-                board.name
-            );
+            let ram_end = end(board.ram.origin, board.ram.length);
+            let store_page = board.store.page.unwrap_or(board.flash.page);
+            assert!(board.store.bytes.is_multiple_of(2 * store_page), "{}", board.name);
+            for (at, bytes) in board.slots.both().into_iter().chain([(board.store.at, board.store.bytes)]) {
+                let in_flash =
+                    u64::from(at) >= firmware_end && end(at, bytes) <= end(board.flash.origin, board.flash.length);
+                assert!(in_flash || at > board.ram.origin && end(at, bytes) <= ram_end, "{} {at:#x}", board.name);
+            }
             assert!(board.ram.stack + board.ram.arena < board.ram.length, "{}", board.name);
             assert_eq!(Board::find(&board.name).unwrap(), board);
         }

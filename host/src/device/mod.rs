@@ -10,7 +10,7 @@ mod qemu;
 #[cfg(test)]
 mod tests;
 
-pub use board::{Board, Budget, Flash, Machine, Ram, Slots};
+pub use board::{Board, Budget, Flash, Machine, Ram, Slots, Store};
 pub use count::Counts;
 pub use firmware::Firmware;
 pub use qemu::{Qemu, version as qemu_version};
