@@ -179,3 +179,29 @@ fn fault(error: run::Error) -> Fault {
         run::Error::ArenaTooSmall | run::Error::Corrupt => Fault::BadModel(artifact::Error::BadRegion as u8),
     }
 }
+
+/// A sensor on the board itself, instead of a host's samples.
+impl Server<'_, '_> {
+    /// Takes one time step; the class of the window that it completes.
+    pub fn sense(&mut self, step: &[i16], board: &mut dyn Board) -> Option<u16> {
+        let model = self.model.as_mut().ok()?;
+        board.mark(Mark::PushStart);
+        let taken = model.runner.push(step);
+        board.mark(Mark::PushStop);
+        taken.ok()?;
+        if model.runner.taken() < model.runner.steps() {
+            return None;
+        }
+        let done = model.runner.finish(None);
+        let class = model.runner.class();
+        model.runner.begin();
+        done.ok().map(|()| class)
+    }
+
+    /// Drops what was sensed of a window.
+    pub fn sense_anew(&mut self) {
+        if let Ok(model) = &mut self.model {
+            model.runner.begin();
+        }
+    }
+}

@@ -74,7 +74,10 @@ struct Store {
 /// Call this from the build.rs of a board. It panics, and so fails the build, with the field to change.
 pub fn board() {
     let (board, out) = constants();
-    fs::write(out.join("memory.x"), memory_x(&board)).expect("OUT_DIR can be written");
+    // What a chip's boot ROM wants besides stands in the board's own boot.x.
+    println!("cargo:rerun-if-changed=boot.x");
+    let boot = fs::read_to_string("boot.x").unwrap_or_default();
+    fs::write(out.join("memory.x"), memory_x(&board) + &boot).expect("OUT_DIR can be written");
     // cortex-m-rt includes it where no HAL brings one; the boards' vectors need no names from it.
     if board.machine.is_some() {
         fs::write(out.join("device.x"), "").expect("OUT_DIR can be written");

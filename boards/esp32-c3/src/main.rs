@@ -4,12 +4,16 @@
 
 mod flash;
 
-use esp_hal::{i2c::master as i2c, main, time::{Instant, Rate}, uart, uart::Uart};
-use smidgen_board_real::{Station, Transmit, halt};
+use esp_hal::{i2c::master as i2c, main, time::{Duration, Instant, Rate}, uart, uart::Uart};
+use smidgen_board_real::{Event, Transmit, halt, serve};
+use smidgen_board_support::{Storage, Trust};
 
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
 
 esp_bootloader_esp_idf::esp_app_desc!();
+
+/// Pause between two looks at sensor and RTT.
+const TICK: Duration = Duration::from_millis(2);
 
 struct Tx<'d>(uart::UartTx<'d, esp_hal::Blocking>);
 
@@ -32,13 +36,22 @@ fn main() -> ! {
     let (mut rx, tx) = uart.with_rx(p.GPIO20).with_tx(p.GPIO21).split();
     let driver = flash::map(p.FLASH, &LAYOUT);
     let bus = bus.with_sda(p.GPIO6).with_scl(p.GPIO7);
-    let mut station = Station::new(&LAYOUT, memory, Tx(tx), bus, storage);
-    let mut bytes = [0; 64];
-    loop {
-        match rx.read_buffered(&mut bytes) {
-            Ok(count) => station.uart(bytes.get(..count).unwrap_or_default()),
-            Err(_) => station.uart_lost(),
+    // SAFETY: the places are mapped, and this is the only call: the memory above is taken once.
+    let [mut a, mut b, mut store] = unsafe { LAYOUT.stretches(&driver) };
+    let storage = Storage { slots: [&mut a, &mut b], store: &mut store };
+    let mut next = Instant::now();
+    serve(&LAYOUT, storage, Trust::ANY, memory, Tx(tx), bus, |bytes| {
+        loop {
+            match rx.read_buffered(bytes) {
+                Ok(0) => {}
+                Ok(count) => return Event::Received(count),
+                Err(_) => return Event::Lost,
+            }
+            let now = Instant::now();
+            if now >= next {
+                next = now + TICK;
+                return Event::Tick(now.duration_since_epoch().as_micros() as u32);
+            }
         }
-        station.tick(Instant::now().duration_since_epoch().as_micros() as u32);
-    }
+    })
 }

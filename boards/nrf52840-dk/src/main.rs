@@ -20,7 +20,7 @@ fn main() -> ! {
     let p = embassy_nrf::init(Default::default());
     let Some((rx, tx, twi)) = BUFFERS.take() else { halt() };
     let mut uart = uarte::Config::default();
-    uart.baudrate = uarte::Baudrate::BAUD115200;
+    uart.baudrate = uarte::Baudrate::Baud115200;
     let uart = BufferedUarte::new(
         p.UARTE0, p.TIMER1, p.PPI_CH0, p.PPI_CH1, p.PPI_GROUP0, p.P0_08, p.P0_06, Irqs, uart, rx, tx,
     );

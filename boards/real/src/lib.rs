@@ -16,6 +16,6 @@ mod arm;
 pub use arm::run;
 
 pub use front::Transmit;
-pub use station::Station;
+pub use station::{Buffer, Event, serve};
 
-pub use smidgen_board_support::{Layout, Memory, Once, halt};
+pub use smidgen_board_support::halt;

@@ -1,4 +1,4 @@
-//! Links, sensor and model together, in one thread and without waiting for any of them.
+//! Links, sensor and model together, in one thread that waits for an event and nothing else.
 
 use crate::{
     front::{Front, Link, Transmit},
@@ -6,56 +6,67 @@ use crate::{
     sensor::Sensor,
 };
 use embedded_hal::i2c::I2c;
-use smidgen_board_support::{Layout, Memory, paint_stack};
+use smidgen_board_support::{Layout, Memory, Storage, Trust, paint_stack};
 use smidgen_firmware::Server;
 
-pub struct Station<T, B> {
-    server: Server<'static, 'static>,
-    front: Front<T>,
-    sensor: Sensor<B>,
+/// What the loop waits for.
+pub enum Event {
+    /// The UART received so many bytes.
+    Received(usize),
+    /// The UART lost bytes.
+    Lost,
+    /// Every 2 ms or so; the time [µs, modulo 2³²].
+    Tick(u32),
 }
 
-impl<T: Transmit, B: I2c> Station<T, B> {
-    /// Checks the model and looks for the sensor. Once, at the start.
-    pub fn new<const WORDS: usize>(layout: &'static Layout, memory: &'static mut Memory<WORDS>, uart: T, bus: B) -> Self {
-        paint_stack();
-        let front = Front::new(layout, uart, Rtt::start());
-        defmt::info!("{=str} is up", layout.name);
-        Station { server: Server::new(layout.model(), memory), front, sensor: Sensor::new(bus) }
-    }
+/// Bytes that one event brings at most.
+pub type Buffer = [u8; 64];
 
-    /// Bytes that the UART received.
-    pub fn uart(&mut self, bytes: &[u8]) {
-        self.receive(Link::Uart, bytes);
-    }
-
-    /// The UART lost bytes.
-    pub fn uart_lost(&mut self) {
-        self.front.lost = self.front.lost.saturating_add(1);
-    }
-
-    /// To be called every 2 ms or so, with the time [µs, modulo 2³²]: looks at RTT and at the sensor.
-    pub fn tick(&mut self, now: u32) {
-        let mut bytes = [0; 64];
-        let count = self.front.rtt.read(&mut bytes);
-        self.receive(Link::Rtt, bytes.get(..count).unwrap_or_default());
-        let (server, front) = (&mut self.server, &mut self.front);
-        let whole = self.sensor.poll(now, |step| {
-            if let Some(class) = server.sense(&step, front) {
-                defmt::info!("class {=u16}", class);
+/// Serves for ever: checks the models, looks for the sensor, and then takes what `wait` brings.
+pub fn serve<const WORDS: usize>(
+    layout: &'static Layout,
+    storage: Storage<'_>,
+    _trust: Trust,
+    memory: &mut Memory<WORDS>,
+    uart: impl Transmit,
+    bus: impl I2c,
+    mut wait: impl FnMut(&mut Buffer) -> Event,
+) -> ! {
+    paint_stack();
+    let mut front = Front::new(layout, uart, Rtt::start());
+    defmt::info!("{=str} is up", layout.name);
+    let mut sensor = Sensor::new(bus);
+    let [slot, _] = storage.slots;
+    let mut server = Server::new(slot.bytes(), memory);
+    let mut bytes = [0; 64];
+    loop {
+        let count = match wait(&mut bytes) {
+            Event::Received(count) => {
+                front.latest = Link::Uart;
+                count
             }
-        });
-        if !whole {
-            self.server.sense_anew();
-        }
-    }
-
-    fn receive(&mut self, link: Link, bytes: &[u8]) {
-        if !bytes.is_empty() {
-            self.front.latest = link;
-        }
-        for &byte in bytes {
-            self.server.feed(byte, &mut self.front);
+            Event::Lost => {
+                front.lost = front.lost.saturating_add(1);
+                0
+            }
+            Event::Tick(now) => {
+                let whole = sensor.poll(now, |step| {
+                    if let Some(class) = server.sense(&step, &mut front) {
+                        defmt::info!("class {=u16}", class);
+                    }
+                });
+                if !whole {
+                    server.sense_anew();
+                }
+                let count = front.rtt.read(&mut bytes);
+                if count > 0 {
+                    front.latest = Link::Rtt;
+                }
+                count
+            }
+        };
+        for &byte in bytes.iter().take(count) {
+            server.feed(byte, &mut front);
         }
     }
 }

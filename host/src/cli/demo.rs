@@ -58,7 +58,7 @@ pub fn run(args: &DemoArgs, data: &Data, output: Output) -> Result<()> {
     let mut objects = Vec::new();
     let mut skipped = Vec::new();
     let mut failed = Vec::new();
-    for (board, result) in Board::all().iter().zip(boards) {
+    for (board, result) in Board::emulated().zip(boards) {
         match result {
             Ok(result) => {
                 let (row, object) = result.show(board, &bytes)?;
@@ -70,7 +70,7 @@ pub fn run(args: &DemoArgs, data: &Data, output: Output) -> Result<()> {
                 table.push(row);
                 objects.push(object);
             }
-            Err(error) if qemu_version(&board.machine.qemu).is_err() => {
+            Err(error) if board.machine().is_ok_and(|machine| qemu_version(&machine.qemu).is_err()) => {
                 skipped.push(format!("{}: {}", board.name, super::chain(&error)))
             }
             Err(error) => failed.push(format!("{}: {}", board.name, super::chain(&error))),
@@ -175,7 +175,7 @@ impl OnBoard {
 }
 
 fn on_all_boards(model: &Aligned, inputs: &[Vec<i16>], output: Output) -> Vec<Result<OnBoard>> {
-    let boards = Board::all();
+    let boards: Vec<&Board> = Board::emulated().collect();
     let next = AtomicUsize::new(0);
     let results: Vec<Mutex<Option<Result<OnBoard>>>> = boards.iter().map(|_| Mutex::new(None)).collect();
     let bar = super::train::bar(output, boards.iter().map(|b| share(b, inputs).len() as u64).sum(), "boards");

@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod export;
 mod families;
+mod flash;
 mod inspect;
 mod look;
 mod output;
@@ -66,6 +67,8 @@ enum Verb {
     Run(RunArgs),
     /// Compare an artifact on the host and on a board, bit by bit
     Verify(VerifyArgs),
+    /// Write firmware and model into a board's chip, through a debug probe
+    Flash(FlashArgs),
     /// Measure a paper's claims and set them beside its figures
     Reproduce(ReproduceArgs),
     /// Train, export, run on all boards, compare: the tour in one command
@@ -188,6 +191,21 @@ struct Place {
 }
 
 #[derive(Args)]
+struct FlashArgs {
+    /// The artifact [default: the firmware alone is written, slots stay as they are]
+    model: Option<PathBuf>,
+    /// The board
+    #[arg(long)]
+    board: String,
+    /// Do everything but the write; needs no hardware
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not stay for the board's log
+    #[arg(long)]
+    no_log: bool,
+}
+
+#[derive(Args)]
 struct ReproduceArgs {
     /// Family of models
     family: String,
@@ -253,6 +271,7 @@ fn dispatch(cli: Cli, output: Output) -> Result<()> {
         Verb::Inspect(args) => inspect::run(&args, output),
         Verb::Run(args) => run::run(&args, &data, output),
         Verb::Verify(args) => verify::run(&args, &data, output),
+        Verb::Flash(args) => flash::run(&args, output),
         Verb::Reproduce(args) => reproduce::run(&args, &data, output),
         Verb::Demo(args) => demo::run(&args, &data, output),
         Verb::Completions { shell } => {

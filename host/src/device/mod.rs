@@ -6,6 +6,8 @@
 mod board;
 mod count;
 mod firmware;
+mod plan;
+pub mod probe;
 mod qemu;
 #[cfg(test)]
 mod tests;
@@ -13,6 +15,7 @@ mod tests;
 pub use board::{Board, Budget, Flash, Machine, Ram, Slots, Store};
 pub use count::Counts;
 pub use firmware::Firmware;
+pub use plan::{Chip, Plan, Segment, cached};
 pub use qemu::{Qemu, version as qemu_version};
 
 use anyhow::{Result, bail, ensure};

@@ -44,7 +44,8 @@ impl Qemu {
     /// Starts `board` with its firmware and `model` in slot A (any bytes; none if empty).
     /// With `counting`, the instructions of every inference are counted (`Qemu::stop` gives them).
     pub fn start(board: &Board, model: &[u8], counting: bool) -> Result<Qemu> {
-        let program = &board.machine.qemu;
+        let machine = board.machine()?;
+        let program = &machine.qemu;
         version(program)?;
         if model.len() > board.slots.bytes as usize {
             bail!("the model is {} bytes, a slot of {} holds {}", model.len(), board.name, board.slots.bytes);
@@ -53,7 +54,7 @@ impl Qemu {
         let files = tempfile::tempdir().context("no folder for temporary files")?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).context("no port on 127.0.0.1")?;
         listener.set_nonblocking(true)?;
-        let mut arguments = board.machine.arguments.clone();
+        let mut arguments = machine.arguments.clone();
         let serial = format!("tcp:{},nodelay=on", listener.local_addr()?);
         arguments.extend(["-display", "none", "-monitor", "none", "-serial", &serial, "-kernel"].map(String::from));
         arguments.push(firmware.path.to_string_lossy().into_owned());
