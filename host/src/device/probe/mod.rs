@@ -8,6 +8,8 @@ mod absent;
 mod present;
 #[cfg(feature = "probe")]
 mod rtt;
+#[cfg(all(test, feature = "probe"))]
+mod tests;
 
 #[cfg(not(feature = "probe"))]
 pub use absent::{Attached, RttLink, chip, probes, version};

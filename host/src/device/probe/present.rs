@@ -3,13 +3,14 @@
 use super::{Progress, Step};
 use crate::device::{Chip, Segment};
 use anyhow::{Context, Result, anyhow, bail};
+use object::{Object, ObjectSymbol};
 use defmt_decoder::{DecodeError, Table};
 use probe_rs::{
-    MemoryRegion, Permissions, Session,
-    config::Registry,
+    Permissions, Session,
+    config::{MemoryRegion, Registry},
     flashing::{DownloadOptions, FlashProgress, ProgressEvent, ProgressOperation},
     probe::list::Lister,
-    rtt::{Rtt, ScanRegion, find_rtt_control_block_in_raw_file, try_attach_to_rtt},
+    rtt::{Rtt, ScanRegion, try_attach_to_rtt},
 };
 use std::{fs, path::Path, thread, time::Duration};
 
@@ -153,10 +154,8 @@ impl Attached {
 
     /// RTT of the running image.
     pub(super) fn rtt(&mut self, elf: &[u8]) -> Result<Rtt> {
-        let region = match find_rtt_control_block_in_raw_file(elf) {
-            Ok(Some(address)) => ScanRegion::Exact(address),
-            _ => ScanRegion::Ram,
-        };
+        let block = object::File::parse(elf)?.symbol_by_name("_SEGGER_RTT").map(|symbol| symbol.address());
+        let region = block.map_or(ScanRegion::Ram, ScanRegion::Exact);
         try_attach_to_rtt(&mut self.session.core(0)?, UP, &region)
             .context("the firmware opens no RTT channel: is it ours, and does it run?")
     }
