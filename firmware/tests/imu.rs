@@ -77,7 +77,8 @@ fn steps(period: u32, samples: &[(u32, Sample)]) -> (Vec<(u32, Sample)>, usize) 
 
 #[test]
 fn samples_on_the_beat_come_back_as_they_are() {
-    let samples: Vec<(u32, Sample)> = (0..500i16).map(|i| (20_000 * i as u32, [i, -i, 3 * i, 7, i16::MIN, i16::MAX])).collect();
+    let samples: Vec<(u32, Sample)> =
+        (0..500i16).map(|i| (20_000 * i as u32, [i, -i, 3 * i, 7, i16::MIN, i16::MAX])).collect();
     let (out, gaps) = steps(20_000, &samples);
     assert_eq!((out, gaps), (samples, 0));
 }
@@ -86,7 +87,8 @@ fn samples_on_the_beat_come_back_as_they_are() {
 #[test]
 fn ten_seconds_of_104_hz_are_501_steps_over_the_clocks_end() {
     let first = u32::MAX - 3_000_000;
-    let samples: Vec<(u32, Sample)> = (0..=1040).map(|i| (first.wrapping_add(i * 9_615 + i * 5 / 13), [100; 6])).collect();
+    let samples: Vec<(u32, Sample)> =
+        (0..=1040).map(|i| (first.wrapping_add(i * 9_615 + i * 5 / 13), [100; 6])).collect();
     let (out, gaps) = steps(20_000, &samples);
     assert_eq!((out.len(), gaps), (501, 0));
     assert!(out.iter().all(|(_, step)| *step == [100; 6]));

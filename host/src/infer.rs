@@ -174,8 +174,7 @@ pub fn export(graph: &Graph, dataset: &Dataset, rows: &[u32], provenance: Proven
     let (values, n) = features(dataset, spec, &spread)?;
     let inputs: Vec<Vec<f32>> = values.chunks(n).map(<[f32]>::to_vec).collect();
     // A bound is stated where it can be measured; a board on a desk has those of its core.
-    let boards =
-        Board::emulated().map(|board| Ok((board.name.clone(), core(&board.core)?))).collect::<Result<_>>()?;
+    let boards = Board::emulated().map(|board| Ok((board.name.clone(), core(&board.core)?))).collect::<Result<_>>()?;
     compress::export(graph, &inputs, &Description { provenance, boards })
 }
 

@@ -39,10 +39,9 @@ pub fn riscv(code: &[u8], base: u64, targets: &BTreeSet<u64>) -> Vec<u64> {
         let w = word(at);
         let next = word(at + 4);
         let offset = match w & 0x7f {
-            0x6f => Some(extend(
-                w >> 31 << 20 | (w >> 12 & 0xff) << 12 | (w >> 20 & 1) << 11 | (w >> 21 & 0x3ff) << 1,
-                21,
-            )),
+            0x6f => {
+                Some(extend(w >> 31 << 20 | (w >> 12 & 0xff) << 12 | (w >> 20 & 1) << 11 | (w >> 21 & 0x3ff) << 1, 21))
+            }
             0x17 if next & 0x7f == 0x67 && next >> 15 & 31 == w >> 7 & 31 => {
                 Some(i64::from((w & 0xffff_f000) as i32) + extend(next >> 20, 12))
             }
@@ -73,11 +72,14 @@ mod tests {
     #[test]
     fn branches_are_read() {
         let to = BTreeSet::from([0x1100]);
-        for code in [&[0x00, 0xf0, 0x7e, 0xf8][..], &[0x00, 0xf0, 0x7e, 0xb8], &[0x7e, 0xe0], &[0x00, 0xf0, 0x7e, 0x80]] {
+        for code in [&[0x00, 0xf0, 0x7e, 0xf8][..], &[0x00, 0xf0, 0x7e, 0xb8], &[0x7e, 0xe0], &[0x00, 0xf0, 0x7e, 0x80]]
+        {
             assert_eq!(thumb(code, 0x1000, &to), [0x1000], "{code:x?}");
             assert_eq!(thumb(code, 0x1004, &to), [0u64; 0], "{code:x?}");
         }
-        for code in [&[0xef, 0x00, 0x00, 0x10][..], &[0x01, 0x22], &[0x01, 0xa2], &[0x97, 0, 0, 0, 0xe7, 0x80, 0x00, 0x10]] {
+        for code in
+            [&[0xef, 0x00, 0x00, 0x10][..], &[0x01, 0x22], &[0x01, 0xa2], &[0x97, 0, 0, 0, 0xe7, 0x80, 0x00, 0x10]]
+        {
             assert_eq!(riscv(code, 0x1000, &to), [0x1000], "{code:x?}");
         }
         // Backwards.

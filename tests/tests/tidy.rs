@@ -212,9 +212,8 @@ fn conditional_code_has_its_places() {
         sources().iter().filter(|f| !f.path.starts_with("boards/") && !f.path.starts_with("shared/src/kernel/arch/"))
     {
         for (i, line) in code(&f.text) {
-            let of_a_feature = FEATURES
-                .iter()
-                .any(|(path, name)| f.path == *path && line.contains(&format!("feature = \"{name}\"")));
+            let of_a_feature =
+                FEATURES.iter().any(|(path, name)| f.path == *path && line.contains(&format!("feature = \"{name}\"")));
             if ["#[cfg(", "#![cfg(", "cfg!(", "cfg_attr("].iter().any(|w| line.contains(w)) && !of_a_feature {
                 found.push(format!("{}:{i}: {}", f.path, line.trim()));
             }

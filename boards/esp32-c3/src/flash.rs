@@ -25,7 +25,9 @@ pub fn map(flash: FLASH<'static>, layout: &Layout) -> Nor<FlashStorage<'static>>
         for page in first..(place.at + place.bytes - ORIGIN).div_ceil(PAGE) {
             // SAFETY: the entry belongs to none of the firmware's pages (the linker keeps those below), and the
             // page is one that board.toml gives to slots or store; it stays mapped for good.
-            MMU_TABLE::regs().entry(FIRST + page).write(|w| unsafe { w.paddr().bits(page as u8).invalid().clear_bit() });
+            MMU_TABLE::regs()
+                .entry(FIRST + page)
+                .write(|w| unsafe { w.paddr().bits(page as u8).invalid().clear_bit() });
         }
         // SAFETY: a function of the ROM over addresses that were mapped just now.
         unsafe { Cache_Invalidate_Addr((ORIGIN + first * PAGE) as u32, place.bytes as u32) };

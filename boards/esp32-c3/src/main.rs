@@ -3,9 +3,16 @@
 #![no_main]
 
 mod flash;
+mod transmit;
 
-use esp_hal::{i2c::master as i2c, main, time::{Duration, Instant, Rate}, uart, uart::Uart};
-use smidgen_board_real::{Event, Transmit, halt, serve};
+use esp_hal::{
+    i2c::master as i2c,
+    main,
+    time::{Duration, Instant, Rate},
+    uart,
+    uart::Uart,
+};
+use smidgen_board_real::{Event, halt, serve};
 use smidgen_board_support::{Storage, Trust};
 
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
@@ -14,18 +21,6 @@ esp_bootloader_esp_idf::esp_app_desc!();
 
 /// Pause between two looks at sensor and RTT.
 const TICK: Duration = Duration::from_millis(2);
-
-struct Tx<'d>(uart::UartTx<'d, esp_hal::Blocking>);
-
-impl Transmit for Tx<'_> {
-    fn transmit(&mut self, mut bytes: &[u8]) {
-        while let Ok(count) = self.0.write(bytes)
-            && count > 0
-        {
-            bytes = bytes.get(count..).unwrap_or_default();
-        }
-    }
-}
 
 #[main]
 fn main() -> ! {
@@ -40,7 +35,7 @@ fn main() -> ! {
     let [mut a, mut b, mut store] = unsafe { LAYOUT.stretches(&driver) };
     let storage = Storage { slots: [&mut a, &mut b], store: &mut store };
     let mut next = Instant::now();
-    serve(&LAYOUT, storage, Trust::ANY, memory, Tx(tx), bus, |bytes| {
+    serve(&LAYOUT, storage, Trust::ANY, memory, transmit::Tx(tx), bus, |bytes| {
         loop {
             match rx.read_buffered(bytes) {
                 Ok(0) => {}

@@ -2,9 +2,11 @@
 #![no_std]
 #![no_main]
 
-use embassy_nrf::{bind_interrupts, buffered_uarte, buffered_uarte::BufferedUarte, nvmc::Nvmc, peripherals, twim, twim::Twim, uarte};
-use smidgen_board_support::Nor;
+use embassy_nrf::{
+    bind_interrupts, buffered_uarte, buffered_uarte::BufferedUarte, nvmc::Nvmc, peripherals, twim, twim::Twim, uarte,
+};
 use smidgen_board_real::{halt, run};
+use smidgen_board_support::Nor;
 
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
 
@@ -22,7 +24,17 @@ fn main() -> ! {
     let mut uart = uarte::Config::default();
     uart.baudrate = uarte::Baudrate::Baud115200;
     let uart = BufferedUarte::new(
-        p.UARTE0, p.TIMER1, p.PPI_CH0, p.PPI_CH1, p.PPI_GROUP0, p.P0_08, p.P0_06, Irqs, uart, rx, tx,
+        p.UARTE0,
+        p.TIMER1,
+        p.PPI_CH0,
+        p.PPI_CH1,
+        p.PPI_GROUP0,
+        p.P0_08,
+        p.P0_06,
+        Irqs,
+        uart,
+        rx,
+        tx,
     );
     let mut bus = twim::Config::default();
     (bus.frequency, bus.sda_pullup, bus.scl_pullup) = (twim::Frequency::K400, true, true);

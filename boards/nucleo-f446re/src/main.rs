@@ -4,8 +4,8 @@
 #![no_main]
 
 use embassy_stm32::{bind_interrupts, flash::Flash, i2c, peripherals, time::Hertz, usart, usart::BufferedUart};
-use smidgen_board_support::Nor;
 use smidgen_board_real::{halt, run};
+use smidgen_board_support::Nor;
 
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
 

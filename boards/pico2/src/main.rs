@@ -3,8 +3,8 @@
 #![no_main]
 
 use embassy_rp::{bind_interrupts, flash::Flash, i2c, peripherals, uart, uart::BufferedUart};
-use smidgen_board_support::Nor;
 use smidgen_board_real::{halt, run};
+use smidgen_board_support::Nor;
 
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
 

@@ -9,7 +9,10 @@ const STEP: u32 = 20_000;
 const PAUSE: u32 = 1_000_000;
 
 enum State<B> {
-    Absent { bus: B, since: u32 },
+    Absent {
+        bus: B,
+        since: u32,
+    },
     There(Lsm6ds3<B>),
     /// Only while one of the others becomes the other.
     Between,

@@ -131,7 +131,8 @@ fn udev_rules() -> Result<String, String> {
         return Ok("this system has no udev".into());
     }
     let files = folders.iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
-    let found = files.map(|file| file.file_name().to_string_lossy().into_owned()).find(|name| name.contains("probe-rs"));
+    let found =
+        files.map(|file| file.file_name().to_string_lossy().into_owned()).find(|name| name.contains("probe-rs"));
     found.ok_or(
         "none of probe-rs, so only root can open a probe; get 69-probe-rs.rules from probe.rs (Getting Started, Probe Setup), put it into /etc/udev/rules.d, then: sudo udevadm control --reload && sudo udevadm trigger"
             .into(),

@@ -106,9 +106,7 @@ impl Plan {
                 }
                 self.segments.push(Segment { address: load, bytes: bytes.to_vec(), what: "firmware" });
             }
-            let in_flash = |range: &Range<u64>| {
-                within(&chip.flash, range) || cached && within(&CACHE_WINDOWS, range)
-            };
+            let in_flash = |range: &Range<u64>| within(&chip.flash, range) || cached && within(&CACHE_WINDOWS, range);
             let range = address..address + size;
             if size > 0 && !within(&chip.ram, &range) && !in_flash(&range) {
                 self.against.push(format!("firmware: {size} bytes at {address:#010x} are no memory of {}", chip.name));
@@ -120,7 +118,8 @@ impl Plan {
     fn limit(&mut self, what: &str, field: &str, got: u64, limit: u64) {
         if got > limit {
             self.over_by = self.over_by.max(got - limit);
-            self.against.push(format!("{what} is {got} bytes, {limit} of {field} are there: over by {} bytes", got - limit));
+            self.against
+                .push(format!("{what} is {got} bytes, {limit} of {field} are there: over by {} bytes", got - limit));
         }
     }
 

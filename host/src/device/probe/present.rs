@@ -3,8 +3,8 @@
 use super::{Progress, Step};
 use crate::device::{Chip, Segment};
 use anyhow::{Context, Result, anyhow, bail};
-use object::{Object, ObjectSymbol};
 use defmt_decoder::{DecodeError, Table};
+use object::{Object, ObjectSymbol};
 use probe_rs::{
     Permissions, Session,
     config::{MemoryRegion, Registry},

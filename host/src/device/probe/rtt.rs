@@ -26,7 +26,8 @@ pub struct RttLink {
 impl RttLink {
     /// Attaches to a board that runs its firmware.
     pub fn open(board: &Board) -> Result<RttLink> {
-        let chip = board.chip.as_deref().with_context(|| format!("{} has no debug port: it is emulated", board.name))?;
+        let chip =
+            board.chip.as_deref().with_context(|| format!("{} has no debug port: it is emulated", board.name))?;
         let firmware = Firmware::of(board)?;
         let elf = fs::read(&firmware.path).with_context(|| format!("{} cannot be read", firmware.path.display()))?;
         let mut attached = Attached::open(chip)?;
