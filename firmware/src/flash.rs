@@ -35,12 +35,15 @@ pub struct Storage<'f> {
     pub store: &'f mut dyn Flash,
 }
 
+/// Whether the signature is that of the message, under the board's public key.
+pub type Verify = fn(message: &[u8], signature: &[u8; 64]) -> bool;
+
 /// Which models a board takes.
 #[derive(Clone, Copy)]
 pub struct Trust {
-    /// Whether `signature` is the signature of `message` under the board's public key. With `None` every sound
-    /// model is taken; else one that is not signed, or wrongly, is refused, also when it lies in a slot at start.
-    pub verify: Option<fn(message: &[u8], signature: &[u8; 64]) -> bool>,
+    /// With `None` every sound model is taken; else one that is not signed, or wrongly, is refused, also when it lies
+    /// in a slot at start.
+    pub verify: Option<Verify>,
     /// Refuse a model whose counter is below the highest one that was ever served: no going back.
     pub monotonic: bool,
 }

@@ -2,11 +2,11 @@
 
 use anyhow::{Context, Result, anyhow, ensure};
 use smidgen_shared::artifact::Artifact;
-use smidgen_shared::features;
 use smidgen_shared::fixed::requant_i8;
 use smidgen_shared::kernel::{Kernel, Naive, Portable};
 use smidgen_shared::op::Op;
 use smidgen_shared::run::Runner;
+use smidgen_shared::{explain, features};
 
 use smidgen_shared::cost::Core;
 
@@ -78,6 +78,21 @@ impl<'m, 'a, K: Kernel> Model<'m, 'a, K> {
     /// Scores of the last input as numbers.
     pub fn scores(&self) -> Vec<i32> {
         (0..).map_while(|i| self.runner.score(i)).collect()
+    }
+
+    /// Terms of the score of `class` for one raw input, as [`explain::terms`] gives them.
+    pub fn explain(&mut self, raw: &[i16], class: usize) -> Result<Vec<i32>> {
+        let artifact = *self.runner.artifact();
+        let no = |e: explain::Error| anyhow!("{e:?}: the model's scores have no exact terms");
+        self.run(raw, Some(explain::stop(&artifact).map_err(no)?))?;
+        let count = explain::count(&artifact).map_err(no)?;
+        let mut terms = Vec::new();
+        while terms.len() < count {
+            let mut part = [0; explain::MAX_TERMS];
+            let n = explain::terms(&artifact, self.runner.arena(), class, None, terms.len(), &mut part).map_err(no)?;
+            terms.extend_from_slice(&part[..n]);
+        }
+        Ok(terms)
     }
 
     fn bytes(&self, op: Option<u8>) -> Result<Vec<u8>> {
@@ -162,9 +177,11 @@ pub fn window_features(spec: &features::Spec, window: &[i16], out: &mut Vec<f32>
 /// Rows that calibration looks at, at most.
 const CALIBRATION_ROWS: usize = 1000;
 
-/// Quantises `graph`, calibrated on `rows` of the data set (at most 1,000, evenly spread), with
-/// bounds for every board.
-pub fn export(graph: &Graph, dataset: &Dataset, rows: &[u32], provenance: Provenance) -> Result<Aligned> {
+/// What calibration looks at: at most 1,000 of `rows`, evenly spread, as [`Graph::run`] takes them.
+///
+/// # Errors
+/// Data that the graph does not take.
+pub fn calibration(graph: &Graph, dataset: &Dataset, rows: &[u32]) -> Result<Vec<Vec<f32>>> {
     let count = rows.len().min(CALIBRATION_ROWS);
     let spread: Vec<u32> = (0..count).map(|i| rows[i * rows.len() / count]).collect();
     let spec = match &graph.input {
@@ -172,10 +189,26 @@ pub fn export(graph: &Graph, dataset: &Dataset, rows: &[u32], provenance: Proven
         graph::Input::Vector(_) => None,
     };
     let (values, n) = features(dataset, spec, &spread)?;
-    let inputs: Vec<Vec<f32>> = values.chunks(n).map(<[f32]>::to_vec).collect();
+    Ok(values.chunks(n).map(<[f32]>::to_vec).collect())
+}
+
+/// Quantises `graph`, calibrated on `rows` of the data set, with bounds for every board.
+///
+/// # Errors
+/// As [`calibration`] and [`compress::export`].
+pub fn export(graph: &Graph, dataset: &Dataset, rows: &[u32], provenance: Provenance) -> Result<Aligned> {
+    compress::export(graph, &calibration(graph, dataset, rows)?, &description(provenance)?)
+}
+
+/// A model's origin, with bounds to be stated for every emulated board.
+///
+/// # Errors
+/// A board.toml with a core that has no cost model.
+pub fn description(provenance: Provenance) -> Result<Description> {
     // A bound is stated where it can be measured; a board on a desk has those of its core.
-    let boards = Board::emulated().map(|board| Ok((board.name.clone(), core(&board.core)?))).collect::<Result<_>>()?;
-    compress::export(graph, &inputs, &Description { provenance, boards })
+    let boards =
+        Board::emulated().map(|board| Ok((board.name.clone(), core(&board.core)?))).collect::<Result<_>>()?;
+    Ok(Description { provenance, boards })
 }
 
 /// The cost model's instruction set of a board.toml's core.

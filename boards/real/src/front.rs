@@ -19,7 +19,7 @@ pub enum Link {
 pub struct Front<T> {
     layout: &'static Layout,
     uart: T,
-    pub rtt: Rtt,
+    rtt: Rtt,
     /// Where the latest bytes came from.
     pub latest: Link,
     /// Receive errors of the UART: at least so many bytes are lost.
@@ -29,6 +29,15 @@ pub struct Front<T> {
 impl<T: Transmit> Front<T> {
     pub fn new(layout: &'static Layout, uart: T, rtt: Rtt) -> Self {
         Front { layout, uart, rtt, latest: Link::Uart, lost: 0 }
+    }
+
+    /// What came over RTT.
+    pub fn rtt(&mut self, bytes: &mut [u8]) -> usize {
+        let count = self.rtt.read(bytes);
+        if count > 0 {
+            self.latest = Link::Rtt;
+        }
+        count
     }
 }
 

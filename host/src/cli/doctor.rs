@@ -4,15 +4,14 @@ use anyhow::Result;
 use serde_json::json;
 use std::{fs, path::Path, process::Command};
 
-use super::Data;
-use super::output::Output;
-use crate::data::registry;
+use crate::data::{Source, registry};
 use crate::device::{Board, Firmware, probe, qemu_version};
+use crate::output::{Output, chain};
 
 /// What was looked at, and what was found or what to do.
 type Check = (String, Result<String, String>);
 
-pub fn run(data: &Data, output: Output) -> Result<()> {
+pub fn run(data: &Source, output: Output) -> Result<()> {
     let checks = [rust(), emulators(), firmware(), debug_probes(), data_sets(data)].concat();
     for (name, state) in &checks {
         match state {
@@ -84,7 +83,7 @@ fn emulators() -> Vec<Check> {
 fn firmware() -> Vec<Check> {
     let state = |board: &Board| match &board.machine {
         Some(_) => {
-            Firmware::of(board).map(|f| format!("{} bytes of flash", f.flash_bytes)).map_err(|e| super::chain(&e))
+            Firmware::of(board).map(|f| format!("{} bytes of flash", f.flash_bytes)).map_err(|e| chain(&e))
         }
         // Their HALs take minutes to build the first time.
         None => Ok(match Firmware::there(board) {
@@ -97,7 +96,7 @@ fn firmware() -> Vec<Check> {
 
 /// What flashing needs.
 fn debug_probes() -> Vec<Check> {
-    let text = |error: anyhow::Error| super::chain(&error);
+    let text = |error: anyhow::Error| chain(&error);
     let version_of_library = probe::version().map_err(text);
     let built_in = version_of_library.is_ok();
     let mut checks = vec![("probe-rs in this program".into(), version_of_library)];
@@ -139,8 +138,8 @@ fn udev_rules() -> Result<String, String> {
     )
 }
 
-fn data_sets(data: &Data) -> Vec<Check> {
-    let folder = data.dir.clone().or_else(|| std::env::var_os("SMIDGEN_DATA").map(Into::into));
+fn data_sets(data: &Source) -> Vec<Check> {
+    let folder = data.folder();
     registry()
         .iter()
         .map(|entry| {
