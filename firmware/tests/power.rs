@@ -72,7 +72,7 @@ fn teaching_and_forgetting_cut_anywhere_keep_all_other_classes() {
         let start = whole.power.operations();
         change(&mut whole).unwrap();
         let operations = whole.power.operations() - start;
-        moved += u32::from(operations > 60);
+        moved += u32::from(operations > 20);
         let new = whole.classes();
         assert_ne!(old, new);
         let (mut olds, mut news) = (0, 0);
@@ -95,7 +95,7 @@ fn teaching_and_forgetting_cut_anywhere_keep_all_other_classes() {
             }
             assert_eq!(rig.classes(), new);
         }
-        if i < 2 || operations > 60 {
+        if i < 2 || operations > 20 {
             let verb = if forget { "forget" } else { "teach" };
             println!("{verb}: {operations} writes and erases, cut at each: {olds} old, {news} new, 0 neither");
         }

@@ -72,7 +72,7 @@ fn capacity_is_stated_and_kept() {
     let model = model(1);
     let mut rig = Rig::new(model.get(), Trust::ANY);
     let free = |rig: &mut Rig, i: usize| {
-        rig.ask(Ask::Teach { name: &format!("class {i}"), attributes: &[1; 2 * ATTRIBUTES] }, |reply| match reply {
+        rig.ask(Ask::Teach { name: &format!("class {i:02}"), attributes: &[1; 2 * ATTRIBUTES] }, |reply| match reply {
             Reply::Taught { free, .. } => Ok(free),
             Reply::Fault(fault) => Err(fault),
             other => panic!("{other:?}"),
@@ -90,7 +90,7 @@ fn capacity_is_stated_and_kept() {
     assert_eq!(known.len() as u32, 2 + 2 + room);
     println!("{} classes of {each} bytes each in a store of {STORE}", room + 2);
     // Full as it is, one can be forgotten, another taught, and a model committed.
-    rig.forget("class 1").unwrap();
+    rig.forget("class 01").unwrap();
     free(&mut rig, 99).unwrap();
     rig.send(rig::model(2).get()).unwrap();
     rig.restart();

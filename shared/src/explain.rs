@@ -136,14 +136,18 @@ pub fn terms(
     let mut sums = Sums { from, x, terms: [0; MAX_TERMS], networks: networks(model)? };
     let mut pull = [0i64; MAX_WIDTH];
     let width = linear.map.1.output().0.len as usize;
-    let pull = pull.get_mut(..width).ok_or(Error::NotLinear)?;
+    if width > MAX_WIDTH {
+        return Err(Error::NotLinear);
+    }
+    let pull = &mut pull;
     class_pull(model, &linear, class, taught, pull, &mut sums)?;
     let corrupt = |_| Error::NothingThere;
     match linear.map.1 {
         Op::Mix { gate, z, y, bases, v, v_rows, u, u_bias, multipliers, .. } => {
             let (rank, n_out, bases) = (z.len as usize, y.len as usize, usize::from(bases));
             if let Some(base) = linear.base {
-                plain(model, &base, pull, 1, &mut sums)?;
+                let mut pull = *pull;
+                plain(model, &base, &mut pull, &mut sums)?;
             }
             let multipliers = model.i32s(multipliers, n_out).map_err(corrupt)?;
             for (pull, &m) in pull.iter_mut().zip(multipliers) {
@@ -155,32 +159,16 @@ pub fn terms(
             let v = model.i8s(v, bases * rank * x.len()).map_err(corrupt)?;
             let v_rows = model.rows(v_rows, bases * rank).map_err(corrupt)?;
             for (n, [index, g]) in bytes(gate)?.as_chunks().0.iter().enumerate() {
-                let (k, g) = (usize::from(*index as u8), i64::from(*g as u8));
-                let part = |at: usize| at.wrapping_mul(k);
-                let u = u.get(part(n_out * inner)..).unwrap_or(&[]);
-                for (pull, &bias) in pull.iter().zip(u_bias.get(part(n_out)..).unwrap_or(&[])) {
-                    sums.constant(2 + n, share(pull.wrapping_mul(bias.into()), g));
+                let k = usize::from(*index as u8);
+                let biases = part(u_bias, k, n_out);
+                for (pull, &bias) in pull.iter().zip(biases) {
+                    sums.constant(2 + n, share(pull.wrapping_mul(bias.into()), i64::from(*g as u8)));
                 }
-                let column = |r: usize| {
-                    let sum = pull.iter().zip(u.chunks(inner.max(1))).fold(0i64, |sum, (pull, row)| {
-                        sum.wrapping_add(pull.wrapping_mul(row.get(r).copied().unwrap_or(0).into()))
-                    });
-                    share(sum, g)
-                };
-                if rank == 0 {
-                    sums.features_by(2 + n, column);
-                    continue;
-                }
-                let rows = v_rows.get(part(rank)..).unwrap_or(&[]);
-                let v = v.get(part(rank * x.len())..).unwrap_or(&[]);
-                for (r, (row, v)) in rows.iter().zip(v.chunks(x.len().max(1))).take(rank).enumerate() {
-                    let q = times(column(r), row.multiplier);
-                    sums.constant(2 + n, q.wrapping_mul(row.bias.into()));
-                    sums.features(2 + n, q, v);
-                }
+                let inside = (part(v, k, rank * x.len()), part(v_rows, k, rank));
+                sums.network(2 + n, pull, part(u, k, n_out * inner), inside, i64::from(*g as u8));
             }
         }
-        ref map => plain(model, map, pull, 1, &mut sums)?,
+        ref map => plain(model, map, pull, &mut sums)?,
     }
     for (out, term) in out.iter_mut().zip(sums.terms).take(wanted) {
         *out = (term.wrapping_add(1 << 23) >> 24) as i32;
@@ -194,7 +182,7 @@ fn class_pull(
     linear: &Linear,
     class: usize,
     taught: Option<Taught<'_>>,
-    pull: &mut [i64],
+    pull: &mut [i64; MAX_WIDTH],
     sums: &mut Sums<'_>,
 ) -> Result<(), Error> {
     let Some(Op::Match { x, y, weights, rows, .. }) = linear.table else {
@@ -219,43 +207,29 @@ fn class_pull(
     Ok(())
 }
 
-/// A dense or low-rank map, as network `network`.
-fn plain(model: &Artifact<'_>, op: &Op, pull: &[i64], network: usize, sums: &mut Sums<'_>) -> Result<(), Error> {
+/// A dense or low-rank map: the common network.
+fn plain(model: &Artifact<'_>, op: &Op, pull: &mut [i64; MAX_WIDTH], sums: &mut Sums<'_>) -> Result<(), Error> {
+    let (x, y, v, v_rows, rank, u, u_rows) = match *op {
+        Op::Dense { x, y, weights, rows, .. } => (x, y, 0, 0, 0, weights, rows),
+        Op::LowRank { x, z, y, v, v_rows, u, u_rows, .. } => (x, y, v, v_rows, z.len as usize, u, u_rows),
+        _ => return Err(Error::NotLinear),
+    };
     let corrupt = |_| Error::NothingThere;
-    match *op {
-        Op::Dense { x, y, weights, rows, .. } => {
-            let (n_in, n_out) = (x.len as usize, y.len as usize);
-            let weights = model.i8s(weights, n_in * n_out).map_err(corrupt)?;
-            let rows = model.rows(rows, n_out).map_err(corrupt)?;
-            for ((pull, row), weights) in pull.iter().zip(rows).zip(weights.chunks(n_in.max(1))) {
-                let pull = times(*pull, row.multiplier);
-                sums.constant(network, pull.wrapping_mul(row.bias.into()));
-                sums.features(network, pull, weights);
-            }
-            Ok(())
-        }
-        Op::LowRank { x, z, y, v, v_rows, u, u_rows, .. } => {
-            let (n_in, rank, n_out) = (x.len as usize, z.len as usize, y.len as usize);
-            let (v, v_rows) = (model.i8s(v, n_in * rank).map_err(corrupt)?, model.rows(v_rows, rank).map_err(corrupt)?);
-            let (u, u_rows) =
-                (model.i8s(u, rank * n_out).map_err(corrupt)?, model.rows(u_rows, n_out).map_err(corrupt)?);
-            for (pull, row) in pull.iter().zip(u_rows) {
-                sums.constant(network, times(*pull, row.multiplier).wrapping_mul(row.bias.into()));
-            }
-            for (r, (row, v)) in v_rows.iter().zip(v.chunks(n_in.max(1))).enumerate() {
-                let mut sum = 0i64;
-                for ((pull, u_row), u) in pull.iter().zip(u_rows).zip(u.chunks(rank.max(1))) {
-                    let weight = u.get(r).copied().unwrap_or(0);
-                    sum = sum.wrapping_add(times(*pull, u_row.multiplier).wrapping_mul(weight.into()));
-                }
-                let q = times(sum, row.multiplier);
-                sums.constant(network, q.wrapping_mul(row.bias.into()));
-                sums.features(network, q, v);
-            }
-            Ok(())
-        }
-        _ => Err(Error::NotLinear),
+    let (n_in, n_out) = (x.len as usize, y.len as usize);
+    let inner = if rank == 0 { n_in } else { rank };
+    let (v, v_rows) = (model.i8s(v, n_in * rank).map_err(corrupt)?, model.rows(v_rows, rank).map_err(corrupt)?);
+    let (u, u_rows) = (model.i8s(u, inner * n_out).map_err(corrupt)?, model.rows(u_rows, n_out).map_err(corrupt)?);
+    for (pull, row) in pull.iter_mut().zip(u_rows) {
+        *pull = times(*pull, row.multiplier);
+        sums.constant(1, pull.wrapping_mul(row.bias.into()));
     }
+    sums.network(1, pull, u, (v, v_rows), 128);
+    Ok(())
+}
+
+/// The `k`-th run of `len` elements.
+fn part<T>(all: &[T], k: usize, len: usize) -> &[T] {
+    all.get(k.wrapping_mul(len)..).and_then(|rest| rest.get(..len)).unwrap_or(&[])
 }
 
 /// The terms that are asked for, in 2⁻²⁴.
@@ -267,6 +241,7 @@ struct Sums<'x> {
 }
 
 impl Sums<'_> {
+    #[inline(never)]
     fn add(&mut self, term: usize, value: i64) {
         if let Some(sum) = term.checked_sub(self.from).and_then(|i| self.terms.get_mut(i)) {
             *sum = sum.wrapping_add(value);
@@ -281,23 +256,34 @@ impl Sums<'_> {
         }
     }
 
-    /// `pull·weights` on the features.
-    fn features(&mut self, network: usize, pull: i64, weights: &[i8]) {
-        self.features_by(network, |j| pull.wrapping_mul(weights.get(j).copied().unwrap_or(0).into()));
-    }
-
-    fn features_by(&mut self, network: usize, pull: impl Fn(usize) -> i64) {
-        let first = 1 + self.networks;
-        // The network's own sum needs every feature; if it is not asked for, only those that are.
-        let of_network = network >= self.from && network < self.from + MAX_TERMS;
-        for (j, &x) in self.x.iter().enumerate() {
-            let asked = first + j >= self.from && first + j < self.from + MAX_TERMS;
-            if of_network || asked {
-                let value = pull(j).wrapping_mul(x.into());
-                self.add(first + j, value);
-                self.add(network, value);
+    /// A network `U (V x + b)` of weight g/128, `U` alone where `V` is empty: its features, and V's biases.
+    fn network(&mut self, network: usize, pull: &[i64], u: &[i8], (v, v_rows): (&[i8], &[Row]), g: i64) {
+        let inner = if v_rows.is_empty() { self.x.len() } else { v_rows.len() };
+        for r in 0..inner {
+            let mut sum = 0i64;
+            for (i, pull) in pull.iter().enumerate() {
+                let weight = u.get(i.wrapping_mul(inner).wrapping_add(r)).copied().unwrap_or(0);
+                sum = sum.wrapping_add(pull.wrapping_mul(weight.into()));
+            }
+            let sum = share(sum, g);
+            let Some(row) = v_rows.get(r) else {
+                self.feature(network, r, sum);
+                continue;
+            };
+            let sum = times(sum, row.multiplier);
+            self.constant(network, sum.wrapping_mul(row.bias.into()));
+            for (j, &weight) in part(v, r, self.x.len()).iter().enumerate() {
+                self.feature(network, j, sum.wrapping_mul(weight.into()));
             }
         }
+    }
+
+    /// What feature `j` brings by `pull`, a unit of it.
+    #[inline(never)]
+    fn feature(&mut self, network: usize, j: usize, pull: i64) {
+        let value = pull.wrapping_mul(self.x.get(j).copied().unwrap_or(0).into());
+        self.add(1 + self.networks + j, value);
+        self.add(network, value);
     }
 }
 

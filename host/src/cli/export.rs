@@ -15,7 +15,12 @@ use crate::run::family_of;
 
 pub fn run(args: &ExportArgs, place: &Place) -> Result<()> {
     let export = find(&family_of(&args.run)?)?.export(&args.run, place)?;
-    let bytes = compress::export(&export.graph, &export.inputs, &description(export.provenance)?)?;
+    let mut bytes = compress::export(&export.graph, &export.inputs, &description(export.provenance)?)?;
+    if let Some(key) = &args.sign {
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |t| t.as_secs());
+        let counter = args.counter.unwrap_or(now.try_into().unwrap_or(u32::MAX));
+        compress::sign(&mut bytes, &super::keygen::read(key)?, counter)?;
+    }
     let artifact = bytes.artifact()?;
     if let Some(name) = &args.board {
         Board::find(name)?.check_fit(bytes.len(), artifact.arena_bytes() as usize, SHRINK)?;

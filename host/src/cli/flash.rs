@@ -4,14 +4,31 @@
 //! and size is checked against its memory map and the board's budget. No hardware is needed for that.
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use serde_json::json;
+use std::path::PathBuf;
 use std::process::Command;
 
-use super::output::{Output, thousands};
 use super::verify::SHRINK;
-use super::{DoesNotHold, FlashArgs, read_model};
+use super::{DoesNotHold, read_model};
 use crate::device::probe::{self, Attached, Step};
 use crate::device::{Board, Chip, Firmware, Plan, Segment, cached};
+use crate::output::{Output, thousands};
+
+#[derive(Args)]
+pub struct FlashArgs {
+    /// The artifact [default: the firmware alone is written, slots stay as they are]
+    model: Option<PathBuf>,
+    /// The board
+    #[arg(long)]
+    board: String,
+    /// Do everything but the write; needs no hardware
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not stay for the board's log
+    #[arg(long)]
+    no_log: bool,
+}
 
 pub fn run(args: &FlashArgs, output: Output) -> Result<()> {
     let board = Board::find(&args.board)?;
@@ -82,7 +99,7 @@ fn show(board: &Board, chip: &Chip, plan: &Plan, output: Output) {
 }
 
 fn write(attached: &mut Attached, segments: &[Segment], output: Output) -> Result<()> {
-    let bar = super::train::bar(output, 0, "flash");
+    let bar = output.bar(0, "flash");
     let mut last = None;
     attached.write(segments, &mut |step, done, total| {
         if last != Some(step) {

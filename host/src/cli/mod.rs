@@ -5,13 +5,19 @@ mod boards;
 mod data;
 mod demo;
 mod doctor;
+mod explain;
 mod export;
 mod families;
 mod flash;
+mod hand;
 mod inspect;
+mod keygen;
 mod look;
+mod monitor;
 mod reproduce;
 mod run;
+mod send;
+mod teach;
 mod train;
 mod verify;
 
@@ -67,7 +73,19 @@ enum Verb {
     /// Compare an artifact on the host and on a board, bit by bit
     Verify(VerifyArgs),
     /// Write firmware and model into a board's chip, through a debug probe
-    Flash(FlashArgs),
+    Flash(flash::FlashArgs),
+    /// Send an artifact to a board, which checks it and serves it from then on
+    Send(send::SendArgs),
+    /// Teach a board a class by its attributes, without training
+    Teach(teach::TeachArgs),
+    /// Take a taught class away
+    Forget(teach::ForgetArgs),
+    /// Why a board gave a class its score: whole numbers, a feature each, that sum to it
+    Explain(explain::ExplainArgs),
+    /// Watch a board: model, rate, answers, errors, link
+    Monitor(monitor::MonitorArgs),
+    /// Make a key pair to sign models with
+    Keygen(keygen::KeygenArgs),
     /// Measure a paper's claims and set them beside its figures
     Reproduce(ReproduceArgs),
     /// Train, export, run on all boards, compare: the tour in one command
@@ -148,6 +166,12 @@ struct ExportArgs {
     /// Check that it fits this board
     #[arg(long)]
     board: Option<String>,
+    /// Sign with this key, made by `smidgen keygen`
+    #[arg(long, value_name = "KEY")]
+    sign: Option<PathBuf>,
+    /// Counter of a signed model: boards built to refuse a lower one than they have served [default: the time, in seconds]
+    #[arg(long, requires = "sign")]
+    counter: Option<u32>,
 }
 
 #[derive(Args)]
@@ -197,21 +221,9 @@ struct Place {
     /// On this board, under QEMU
     #[arg(long)]
     board: Option<String>,
-}
-
-#[derive(Args)]
-struct FlashArgs {
-    /// The artifact [default: the firmware alone is written, slots stay as they are]
-    model: Option<PathBuf>,
-    /// The board
+    /// On the board at this port, as /dev/ttyACM0, tcp:HOST:PORT or rtt:BOARD, which serves the model already
     #[arg(long)]
-    board: String,
-    /// Do everything but the write; needs no hardware
-    #[arg(long)]
-    dry_run: bool,
-    /// Do not stay for the board's log
-    #[arg(long)]
-    no_log: bool,
+    port: Option<String>,
 }
 
 #[derive(Args)]
@@ -282,6 +294,12 @@ fn dispatch(cli: Cli) -> Result<()> {
         Verb::Run(args) => run::run(&args, place),
         Verb::Verify(args) => verify::run(&args, place),
         Verb::Flash(args) => flash::run(&args, output),
+        Verb::Send(args) => send::run(&args, output),
+        Verb::Teach(args) => teach::teach(&args, place),
+        Verb::Forget(args) => teach::forget(&args, output),
+        Verb::Explain(args) => explain::run(&args, place),
+        Verb::Monitor(args) => monitor::run(&args, place),
+        Verb::Keygen(args) => keygen::run(&args, output),
         Verb::Reproduce(args) => reproduce::run(&args, place),
         Verb::Demo(args) => demo::run(&args, place),
         Verb::Completions { shell } => {

@@ -4,7 +4,6 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::{RunArgs, read_model, verify};
-use crate::device::Board;
 use crate::family::{Place, Truths};
 use crate::infer::{Answer, Host};
 
@@ -16,15 +15,14 @@ pub fn run(args: &RunArgs, workplace: &Place) -> Result<()> {
     let names: Vec<&str> = artifact.classes().map(|c| c.name).collect();
     let mut arena = Vec::new();
     let mut host = Host::new(artifact, &mut arena)?;
-    let place = args.place.board.as_deref();
-    let mut device = match place {
-        Some(name) => {
-            let board = Board::find(name)?;
-            board.check_fit(model.len(), artifact.arena_bytes() as usize, verify::SHRINK)?;
-            Some(crate::verify::start(board, &model)?)
-        }
-        None => None,
+    let place = args.place.port.as_deref().or(args.place.board.as_deref());
+    let mut device = verify::device(&args.place, &model, &args.model)?;
+    // A board may have been taught more classes than the artifact has.
+    let taught: Vec<String> = match &mut device {
+        Some(device) => device.classes()?.into_iter().skip(names.len()).map(|class| class.name).collect(),
+        None => Vec::new(),
     };
+    let names: Vec<&str> = names.into_iter().chain(taught.iter().map(String::as_str)).collect();
     let mut answers = Vec::new();
     for raw in &samples.inputs {
         answers.push(match &mut device {

@@ -46,6 +46,10 @@ pub trait Link {
     fn send(&mut self, bytes: &[u8]) -> Result<()>;
     /// Waits up to `patience` for bytes; how many came, 0 if none. The error as for `send`.
     fn receive(&mut self, bytes: &mut [u8], patience: Duration) -> Result<usize>;
+    /// Lets go of the board; the error says what could not be kept.
+    fn close(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl<L: Link + ?Sized> Link for Box<L> {
@@ -54,6 +58,9 @@ impl<L: Link + ?Sized> Link for Box<L> {
     }
     fn receive(&mut self, bytes: &mut [u8], patience: Duration) -> Result<usize> {
         (**self).receive(bytes, patience)
+    }
+    fn close(&mut self) -> Result<()> {
+        (**self).close()
     }
 }
 

@@ -188,6 +188,16 @@ impl<L: Link> Device<L> {
         }
     }
 
+    /// The same board, whatever its link.
+    pub fn boxed(self) -> Device<Box<dyn Link>>
+    where
+        L: 'static,
+    {
+        let Frames { link, reader, arrived, frame } = self.frames;
+        let frames = Frames { link: Box::new(link) as Box<dyn Link>, reader, arrived, frame };
+        Device { frames, id: self.id, hello: self.hello, repeats: self.repeats }
+    }
+
     /// The link back, for instance to stop QEMU and read its counts.
     pub fn into_link(self) -> L {
         self.frames.link

@@ -10,6 +10,7 @@
 //! | [`FrontPlot`] | accuracy against cost, with the Pareto front | `front.rs` |
 //! | [`HeatMap`] | confusion matrix, angles, shares | `heat.rs` |
 //! | [`SpectrumPlot`] | singular values within and between classes | `spectrum.rs` |
+//! | [`Contributions`] | what adds up to a score | `contributions.rs` |
 //! | [`ShareBars`] | where the bytes and the multiply-accumulates go | `shares.rs` |
 //!
 //! Every figure is a struct of plain data and a [`Plot`]. Data that cannot be drawn (empty, ragged,
@@ -33,6 +34,7 @@
 //! ```
 
 mod canvas;
+mod contributions;
 mod frame;
 mod front;
 mod heat;
@@ -51,6 +53,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use contributions::Contributions;
 pub use front::{FrontPlot, FrontPoint, FrontSeries};
 pub use heat::{HeatMap, Shading};
 pub use line::{LinePlot, Panel, Series};
