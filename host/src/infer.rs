@@ -206,8 +206,7 @@ pub fn export(graph: &Graph, dataset: &Dataset, rows: &[u32], provenance: Proven
 /// A board.toml with a core that has no cost model.
 pub fn description(provenance: Provenance) -> Result<Description> {
     // A bound is stated where it can be measured; a board on a desk has those of its core.
-    let boards =
-        Board::emulated().map(|board| Ok((board.name.clone(), core(&board.core)?))).collect::<Result<_>>()?;
+    let boards = Board::emulated().map(|board| Ok((board.name.clone(), core(&board.core)?))).collect::<Result<_>>()?;
     Ok(Description { provenance, boards })
 }
 

@@ -7,14 +7,17 @@ use embedded_hal::i2c::{ErrorType, I2c, NoAcknowledgeSource, Operation};
 use smidgen::compress::Aligned;
 use smidgen::infer::Host;
 use smidgen_firmware::imu::{Imu, Lsm6ds3, Resampler, Sample};
-use smidgen_firmware::{Loopback, Memory, Server};
+use smidgen_firmware::{Loopback, Memory, Next, Power, RamFlash, Session, Storage, Trust};
 use smidgen_shared::kernel::Portable;
 use smidgen_shared::run::Runner;
+use smidgen_shared::wire::{self, Ask, Fault, FrameReader, MAX_DATA, MAX_FRAME, Reply, Request, Response};
 use smidgen_tests::spar;
 
 const STEP: u32 = 20_000;
 /// Words of arena: what qemu-m0 has.
 const WORDS: usize = 2048;
+/// Bytes of each stretch of flash.
+const SLOT: usize = 16384;
 
 /// An LSM6DS3TR-C: what was written to it, and a recording that it plays on the clock `now` [µs].
 struct Chip {
@@ -97,14 +100,33 @@ fn scores(model: &Aligned, steps: &[Sample]) -> Vec<u8> {
     runner.output().unwrap().to_vec()
 }
 
+/// Sends a request and gives the reply, as text.
+fn ask(session: &mut Session<'_>, link: &mut Loopback<4096>, ask: Ask<'_>) -> String {
+    let mut frame = [0; MAX_FRAME];
+    for &byte in wire::encode(&Request { id: 1, ask }, &mut frame).unwrap().iter() {
+        assert_eq!(session.feed(byte, link), Next::Serve);
+    }
+    let mut reader = FrameReader::<MAX_FRAME>::new();
+    let frame = link.written().iter().find_map(|&byte| reader.push(byte).unwrap().map(|frame| frame.to_vec()));
+    format!("{:?}", wire::decode::<Response>(&mut frame.unwrap()).unwrap().reply)
+}
+
 #[test]
 fn a_wrist_gives_the_hosts_scores_and_classes() {
     let spar = spar().unwrap();
     let artifact = spar.model.artifact().unwrap();
     let mut arena = Vec::new();
     let mut host = Host::new(artifact, &mut arena).unwrap();
-    let (mut memory, mut link) = (Memory::<WORDS>::new(), Loopback::<256>::new());
-    let mut server = Server::new(&spar.model, &mut memory);
+    let (mut memory, mut link) = (Memory::<WORDS>::new(), Loopback::<4096>::new());
+    let power = Power::on();
+    let mut flash = [[u128::MAX; SLOT / 16]; 3];
+    let [mut a, mut b, mut records] = flash.each_mut().map(|words| {
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(words);
+        bytes[..spar.model.len()].copy_from_slice(&spar.model);
+        RamFlash::new(bytes, 1024, 4, &power)
+    });
+    let mut storage = Storage { slots: [&mut a, &mut b], store: &mut records };
+    let mut session = Session::open(&mut storage, Trust::ANY, &mut memory, &mut link);
     let (mut near, mut same_class, mut classes) = (0, 0, std::collections::BTreeSet::new());
     let windows: Vec<_> = spar.windows.iter().step_by(spar.windows.len().div_ceil(100)).collect();
     for (i, window) in windows.iter().enumerate() {
@@ -118,7 +140,7 @@ fn a_wrist_gives_the_hosts_scores_and_classes() {
         assert_eq!(scores(&spar.model, &exact), answer.scores, "window {i}");
         let mut sensed = Vec::new();
         for step in &exact {
-            sensed.extend(server.sense(step, &mut link));
+            sensed.extend(session.sense(step, &mut link));
         }
         assert_eq!(sensed, [answer.class], "window {i}");
         classes.insert(answer.class);
@@ -142,6 +164,24 @@ fn a_wrist_gives_the_hosts_scores_and_classes() {
         same_class += usize::from(class == answer.class);
         near += 1;
     }
+    // A host's input and the sensor's steps never mix, and the host comes first.
+    let window = &spar.windows[0];
+    let steps = samples(window);
+    for step in &steps[..7] {
+        assert_eq!(session.sense(step, &mut link), None);
+    }
+    let cut_in = ask(&mut session, &mut link, Ask::Samples { at: 7, last: None, data: &[0; 6] });
+    assert_eq!(cut_in, format!("{:?}", Reply::Fault(Fault::Expected { at: 0 })));
+    let (mut at, mut reply) = (0, String::new());
+    while at < steps.len() {
+        let mut data = [0; MAX_DATA];
+        let (taken, bytes) = wire::encode_samples(&window[at * 6..], 6, &mut data);
+        reply = ask(&mut session, &mut link, Ask::Samples { at: at as u16, last: None, data: &data[..bytes] });
+        assert_eq!(session.sense(&[1000; 6], &mut link), None);
+        at += taken;
+    }
+    let answer = host.answer(window).unwrap();
+    assert_eq!(reply, format!("{:?}", Reply::Answer { class: answer.class, scores: &answer.scores }));
     println!("{near} windows at about 104 Hz: {same_class} of the same class as at 50 Hz");
     assert!(classes.len() > 1, "every window is answered {classes:?}");
     assert!(same_class * 10 >= near * 9, "{same_class} of {near}");

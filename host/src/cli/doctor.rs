@@ -82,9 +82,7 @@ fn emulators() -> Vec<Check> {
 
 fn firmware() -> Vec<Check> {
     let state = |board: &Board| match &board.machine {
-        Some(_) => {
-            Firmware::of(board).map(|f| format!("{} bytes of flash", f.flash_bytes)).map_err(|e| chain(&e))
-        }
+        Some(_) => Firmware::of(board).map(|f| format!("{} bytes of flash", f.flash_bytes)).map_err(|e| chain(&e)),
         // Their HALs take minutes to build the first time.
         None => Ok(match Firmware::there(board) {
             Some(f) => format!("{} bytes of flash", f.flash_bytes),
