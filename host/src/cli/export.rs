@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use super::output::{Output, thousands};
 use super::verify::SHRINK;
-use super::{Data, ExportArgs, describe};
-use crate::compress::{Aligned, Metric, Provenance};
+use super::{Data, ExportArgs, Layout, describe};
+use crate::compress::{self, Aligned, Metric, Provenance};
 use crate::device::Board;
 use crate::report::write_atomic;
 use crate::run::{Run, held_out};
@@ -14,8 +14,13 @@ pub fn run(args: &ExportArgs, data: &Data, output: Output) -> Result<()> {
     let (run, graph) = Run::read(&args.run)?;
     let dataset = data.load(&run.dataset)?;
     let (_, split) = held_out(&dataset, &run.held_out)?;
-    let bytes = crate::infer::export(&graph, &dataset, &split.train, provenance(&run))?;
-    save(&bytes, args, output)
+    let layout = if args.layout == Layout::Dense { compress::Layout::Dense } else { compress::Layout::Auto };
+    let board = args.board.as_deref().map(Board::find).transpose()?;
+    let exported = crate::infer::export_as(&graph, &dataset, &split.train, provenance(&run), layout, board)?;
+    for choice in &exported.choices {
+        output.line(choice.to_string());
+    }
+    save(&exported.bytes, args, output)
 }
 
 /// What an artifact says of its origin.

@@ -8,6 +8,7 @@ use smidgen_shared::op::Op;
 
 use super::output::{Output, thousands};
 use super::{InspectArgs, read_model};
+use crate::compress::layout_name;
 
 pub fn run(args: &InspectArgs, output: Output) -> Result<()> {
     let bytes = read_model(&args.model)?;
@@ -48,7 +49,9 @@ pub fn run(args: &InspectArgs, output: Output) -> Result<()> {
     }
     let classes: Vec<String> =
         artifact.classes().map(|c| if c.seen { c.name.to_string() } else { format!("{} (unseen)", c.name) }).collect();
-    if !classes.is_empty() {
+    if classes.is_empty() {
+        output.line(format!("answers {} numbers in units of {:e}", artifact.output().0.len, manifest.unit));
+    } else {
         output.line(format!("classes: {}", classes.join(", ")));
     }
     output.line("");
@@ -87,7 +90,7 @@ pub fn operators(artifact: &Artifact<'_>) -> Vec<Operator> {
         .map(|(i, op)| Operator {
             name: format!("{i} {}", op.kind()),
             kind: op.kind(),
-            shape: shape(&op),
+            shape: shape(artifact, &op),
             bytes: cost::constant_bytes(&op),
             macs: cost::macs(&op),
         })
@@ -106,6 +109,7 @@ pub fn describe(artifact: &Artifact<'_>) -> Value {
         "operators": operators(artifact).iter().map(|o| json!({
             "name": o.name, "kind": o.kind, "shape": o.shape, "bytes": o.bytes, "macs": o.macs,
         })).collect::<Vec<_>>(),
+        "unit": manifest.unit,
         "classes": artifact.classes().map(|c| json!({"name": c.name, "seen": c.seen})).collect::<Vec<_>>(),
         "bounds": Items::<Bound>::new(manifest.bounds, manifest.bound_count.into())
             .map(|b| json!({"board": b.board, "instructions": b.instructions, "per_sample": b.per_sample}))
@@ -120,7 +124,7 @@ pub fn describe(artifact: &Artifact<'_>) -> Value {
     })
 }
 
-fn shape(op: &Op) -> String {
+fn shape(artifact: &Artifact<'_>, op: &Op) -> String {
     match *op {
         Op::Standardise { y, .. } => format!("{}", y.len),
         Op::UnitRms { x, .. } | Op::Rescale { x, .. } | Op::Clamp { x, .. } | Op::Lookup { x, .. } => {
@@ -134,6 +138,21 @@ fn shape(op: &Op) -> String {
             let rank = if z.len == 0 { String::new() } else { format!(" → {}", z.len) };
             let plus = if base.is_some() { " + base" } else { "" };
             format!("{kept} of {bases} × ({}{rank} → {}){plus}", x.len, y.len)
+        }
+        Op::Sparse { x, y, relu, layout, groups, counts, entries, .. } => {
+            let matrix = artifact.sparse(layout, (x.len, y.len), groups, counts, entries);
+            let nonzeros = matrix.map_or(0, |matrix| matrix.nonzeros(x.len as usize));
+            format!(
+                "{} → {}{}, {}, {:.1} % not 0",
+                x.len,
+                y.len,
+                if relu { ", ReLU" } else { "" },
+                layout_name(Some(layout)),
+                100.0 * nonzeros as f64 / (f64::from(x.len) * f64::from(y.len))
+            )
+        }
+        Op::Embed { y, vocabulary, dim, .. } => {
+            format!("{} of {vocabulary} tokens × {dim}", y.len.checked_div(dim.into()).unwrap_or(0))
         }
         Op::Match { x, y, .. } => format!("{} → {} classes", x.len, y.len),
     }
