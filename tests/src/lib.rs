@@ -52,8 +52,19 @@ pub fn graph(n: usize, seed: u64) -> (Graph, Vec<Vec<f32>>) {
         ),
         node("smooth", Op::Lookup { x: 3, function: Smooth::Tanh }),
         // Every third row alone, then six columns alone: one is cheapest as CSR, the other as 4×1 blocks.
-        node("pruned", Op::Dense { x: 4, w: pruned(r.matrix(24, 8), |i, j| i % 3 == 0 && j % 3 == i % 2), b: r.values(24), relu: false }),
-        node("columns", Op::Dense { x: 5, w: pruned(r.matrix(8, 24), |_, j| j % 3 == 0 && j != 12), b: r.values(8), relu: false }),
+        node(
+            "pruned",
+            Op::Dense {
+                x: 4,
+                w: pruned(r.matrix(24, 8), |i, j| i % 3 == 0 && j % 3 == i % 2),
+                b: r.values(24),
+                relu: false,
+            },
+        ),
+        node(
+            "columns",
+            Op::Dense { x: 5, w: pruned(r.matrix(8, 24), |_, j| j % 3 == 0 && j != 12), b: r.values(8), relu: false },
+        ),
         node("base", Op::Dense { x: 6, w: r.matrix(hidden, 8), b: r.values(hidden), relu: false }),
         node("gate", Op::Gate { x: 6, w: r.matrix(bases, 8), c: r.values(bases), keep: 2, temperature: 2.0 }),
         node(

@@ -99,7 +99,8 @@ fn sparse_layouts_give_the_dense_bits_operator_by_operator() {
 fn the_test_graph_has_both_layouts() {
     let bytes = artifact(8, 1);
     for wanted in [op::Layout::Csr, op::Layout::Blocks] {
-        let found = bytes.artifact().unwrap().ops().any(|op| matches!(op, Op::Sparse { layout, .. } if layout == wanted));
+        let found =
+            bytes.artifact().unwrap().ops().any(|op| matches!(op, Op::Sparse { layout, .. } if layout == wanted));
         assert!(found, "no {wanted:?}");
     }
 }

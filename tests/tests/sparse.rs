@@ -37,9 +37,13 @@ fn counted(board: &Board, bytes: &Aligned, inputs: &[Vec<i16>]) -> Option<u64> {
     };
     let artifact = bytes.artifact().unwrap();
     let manifest = artifact.manifest();
-    let bound = Items::<Bound>::new(manifest.bounds, manifest.bound_count.into()).find(|b| b.board == board.name).unwrap();
+    let bound =
+        Items::<Bound>::new(manifest.bounds, manifest.bound_count.into()).find(|b| b.board == board.name).unwrap();
     let (most, push) = (*counts.finish.iter().max()?, *counts.push.iter().max()?);
-    println!("{}: {most} instructions, bound {}; {push} a value, bound {}", board.name, bound.instructions, bound.per_sample);
+    println!(
+        "{}: {most} instructions, bound {}; {push} a value, bound {}",
+        board.name, bound.instructions, bound.per_sample
+    );
     assert!(most <= u64::from(bound.instructions) && push <= u64::from(bound.per_sample), "{}", board.name);
     Some(most)
 }
@@ -74,7 +78,12 @@ fn a_pruned_net_gives_the_hosts_bits_and_takes_an_eighth_of_the_instructions() {
             continue;
         }
         let Some(many) = counted(board, &dense, &inputs) else { continue };
-        println!("{name}: {few} of {many} instructions, 1/{:.1}; {} of {} bytes", many as f64 / few as f64, sparse.len(), dense.len());
+        println!(
+            "{name}: {few} of {many} instructions, 1/{:.1}; {} of {} bytes",
+            many as f64 / few as f64,
+            sparse.len(),
+            dense.len()
+        );
         if name == "qemu-m4" {
             assert!(few * 8 <= many, "{few} instructions, dense {many}");
         }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::json;
+use smidgen_shared::artifact::Artifact;
 
 use super::output::Output;
 use super::{Data, RunArgs, read_model, verify};
@@ -13,7 +14,6 @@ pub fn run(args: &RunArgs, data: &Data, output: Output) -> Result<()> {
     let artifact = model.artifact()?;
     let held = verify::held_out_rows(&artifact, args.data.as_deref(), data)?;
     let rows = verify::spread(&held.rows, args.samples);
-    let names: Vec<&str> = artifact.classes().map(|c| c.name).collect();
     let mut arena = Vec::new();
     let mut host = Host::new(artifact, &mut arena)?;
     let place = args.place.board.as_deref();
@@ -29,18 +29,24 @@ pub fn run(args: &RunArgs, data: &Data, output: Output) -> Result<()> {
     let mut right = 0;
     for &row in &rows {
         let raw = crate::infer::raw(&held.dataset, row as usize)?;
-        let class = match &mut device {
-            Some(device) => device.infer(&raw, crate::verify::channels(&artifact))?.class,
-            None => host.answer(&raw)?.class,
+        let (class, scores) = match &mut device {
+            Some(device) => {
+                let answer = device.infer(&raw, crate::verify::channels(&artifact))?;
+                (answer.class, answer.scores)
+            }
+            None => {
+                let answer = host.answer(&raw)?;
+                (answer.class, answer.scores)
+            }
         };
-        let answer = *names.get(usize::from(class)).context("the model has no such class")?;
+        let answer = said(&artifact, class, &scores)?;
         let truth = &held.dataset.classes[usize::from(held.dataset.class[row as usize])];
-        right += usize::from(answer == truth);
+        right += usize::from(answer == *truth);
         table.push(vec![
             row.to_string(),
             truth.clone(),
-            answer.to_string(),
-            if answer == truth { "" } else { "×" }.into(),
+            answer.clone(),
+            if answer == *truth { "" } else { "×" }.into(),
         ]);
     }
     output.table(&["sample", "class", "answer", ""], &table);
@@ -50,4 +56,16 @@ pub fn run(args: &RunArgs, data: &Data, output: Output) -> Result<()> {
         "answers": table.iter().map(|r| json!({"sample": r[0].parse::<u64>().unwrap_or(0), "class": r[1], "answer": r[2]})).collect::<Vec<_>>(),
     }));
     Ok(())
+}
+
+/// The class's name, or the numbers that a model without classes answers.
+fn said(artifact: &Artifact<'_>, class: u16, scores: &[u8]) -> Result<String> {
+    if artifact.manifest().class_count > 0 {
+        let class = artifact.classes().nth(class.into()).context("the model has no such class")?;
+        return Ok(class.name.to_string());
+    }
+    let scores: Vec<i32> =
+        crate::verify::values(scores, artifact.output().1).iter().map(|&score| score as i32).collect();
+    let values = crate::infer::values(artifact, &scores);
+    Ok(values.iter().map(|value| format!("{value:.4}")).collect::<Vec<_>>().join(" "))
 }

@@ -76,7 +76,11 @@ pub fn export(graph: &Graph, inputs: &[Vec<f32>], description: &Description) -> 
         .boards
         .iter()
         .map(|(name, core)| {
-            (name.clone(), cost::instructions(&input, ops.iter().copied(), *core), cost::per_sample(&input, ops.first(), *core))
+            (
+                name.clone(),
+                cost::instructions(&input, ops.iter().copied(), *core),
+                cost::per_sample(&input, ops.first(), *core),
+            )
         })
         .collect();
     let parts = Parts {

@@ -84,7 +84,8 @@ pub fn group(layout: Layout, bytes: &[u8]) -> Option<([usize; 4], [i8; 4])> {
     Some((columns, weights.map(|weight| weight as i8)))
 }
 
-/// Sparse layer. `rows` `(n_out)`.
+/// Sparse layer. `rows` `(n_out)`. A function of its own, so that its stack is not all operators'.
+#[inline(never)]
 pub fn sparse<K: Kernel>(x: &[i8], matrix: &Sparse<'_>, rows: &[Row], mut y: Out<'_>) {
     K::sparse(x, matrix, |i, sum| {
         if let Some(row) = rows.get(i) {
@@ -112,6 +113,31 @@ pub(super) fn naive(x: &[i8], matrix: &Sparse<'_>, mut each: impl FnMut(usize, i
     }
 }
 
+/// Four weights a turn, without a check of bounds for each.
+pub(super) fn portable(x: &[i8], matrix: &Sparse<'_>, mut each: impl FnMut(usize, i32)) {
+    let narrow = x.len() <= WINDOW;
+    // A copy that every byte lies in: 256 bytes of stack.
+    let mut copy = [0i8; WINDOW];
+    if narrow {
+        for (to, &from) in copy.iter_mut().zip(x) {
+            *to = from;
+        }
+    }
+    // One place that rounds and writes for all four loops: it is longer than any of them.
+    let height = if matrix.layout == Layout::Csr { 1 } else { 4 };
+    for (i, run) in matrix.runs(x.len()).enumerate() {
+        let sums = match (matrix.layout, narrow) {
+            (Layout::Csr, true) => csr(&copy, run),
+            (Layout::Csr, false) => wide_csr(x, run),
+            (Layout::Blocks, true) => blocks(&copy, run),
+            (Layout::Blocks, false) => wide_blocks(x, run),
+        };
+        for (row, &sum) in sums.iter().enumerate().take(height) {
+            each(i * height + row, sum);
+        }
+    }
+}
+
 #[inline(always)]
 fn product(weight: u8, x: i8) -> i32 {
     i32::from(weight as i8) * i32::from(x)
@@ -125,74 +151,52 @@ fn four(sum: i32, x: &[i8; WINDOW], [a, b, c, d]: [u8; 4], [e, f, g, h]: [u8; 4]
     sum.wrapping_add(product(h, x[usize::from(d)]))
 }
 
-/// Four weights a turn, without a check of bounds for each.
-pub(super) fn portable(x: &[i8], matrix: &Sparse<'_>, mut each: impl FnMut(usize, i32)) {
-    if x.len() > WINDOW {
-        wide(x, matrix, each);
-        return;
-    }
-    // A copy that every byte lies in: 256 bytes of stack.
-    let mut copy = [0i8; WINDOW];
-    for (to, &from) in copy.iter_mut().zip(x) {
-        *to = from;
-    }
-    let x = &copy;
-    match matrix.layout {
-        Layout::Csr => {
-            for (i, run) in matrix.runs(0).enumerate() {
-                let mut sum = 0;
-                for &[a, b, c, d, e, f, g, h] in run.as_chunks().0 {
-                    sum = four(sum, x, [a, b, c, d], [e, f, g, h]);
-                }
-                each(i, sum);
-            }
-        }
-        Layout::Blocks => {
-            for (i, run) in matrix.runs(0).enumerate() {
-                let [mut s, mut t, mut u, mut v] = [0i32; 4];
-                for &[column, e, f, g, h] in run.as_chunks().0 {
-                    let x = x[usize::from(column)];
-                    s = s.wrapping_add(product(e, x));
-                    t = t.wrapping_add(product(f, x));
-                    u = u.wrapping_add(product(g, x));
-                    v = v.wrapping_add(product(h, x));
-                }
-                for (row, sum) in [s, t, u, v].into_iter().enumerate() {
-                    each(4 * i + row, sum);
-                }
-            }
-        }
-    }
+#[inline(always)]
+fn column([s, t, u, v]: [i32; 4], x: i8, [e, f, g, h]: [u8; 4]) -> [i32; 4] {
+    [
+        s.wrapping_add(product(e, x)),
+        t.wrapping_add(product(f, x)),
+        u.wrapping_add(product(g, x)),
+        v.wrapping_add(product(h, x)),
+    ]
 }
 
-fn wide(x: &[i8], matrix: &Sparse<'_>, mut each: impl FnMut(usize, i32)) {
-    match matrix.layout {
-        Layout::Csr => {
-            for (i, run) in matrix.runs(x.len()).enumerate() {
-                let mut sum = 0;
-                for &[low, high, a, b, c, d, e, f, g, h] in run.as_chunks().0 {
-                    let start = usize::from(u16::from_le_bytes([low, high]));
-                    // Never left early: no start is taken that leaves fewer than 256 columns.
-                    let Some(x) = x.get(start..start + WINDOW).and_then(|x| x.first_chunk()) else { break };
-                    sum = four(sum, x, [a, b, c, d], [e, f, g, h]);
-                }
-                each(i, sum);
-            }
-        }
-        Layout::Blocks => {
-            for (i, run) in matrix.runs(x.len()).enumerate() {
-                let [mut s, mut t, mut u, mut v] = [0i32; 4];
-                for &[low, high, e, f, g, h] in run.as_chunks().0 {
-                    let Some(&x) = x.get(usize::from(u16::from_le_bytes([low, high]))) else { break };
-                    s = s.wrapping_add(product(e, x));
-                    t = t.wrapping_add(product(f, x));
-                    u = u.wrapping_add(product(g, x));
-                    v = v.wrapping_add(product(h, x));
-                }
-                for (row, sum) in [s, t, u, v].into_iter().enumerate() {
-                    each(4 * i + row, sum);
-                }
-            }
-        }
+#[inline(always)]
+fn csr(x: &[i8; WINDOW], run: &[u8]) -> [i32; 4] {
+    let mut sum = 0;
+    for &[a, b, c, d, e, f, g, h] in run.as_chunks().0 {
+        sum = four(sum, x, [a, b, c, d], [e, f, g, h]);
     }
+    [sum, 0, 0, 0]
+}
+
+#[inline(always)]
+fn wide_csr(x: &[i8], run: &[u8]) -> [i32; 4] {
+    let mut sum = 0;
+    for &[low, high, a, b, c, d, e, f, g, h] in run.as_chunks().0 {
+        let start = usize::from(u16::from_le_bytes([low, high]));
+        // Never left early: no start is taken that leaves fewer than 256 columns.
+        let Some(x) = x.get(start..start + WINDOW).and_then(|x| x.first_chunk()) else { break };
+        sum = four(sum, x, [a, b, c, d], [e, f, g, h]);
+    }
+    [sum, 0, 0, 0]
+}
+
+#[inline(always)]
+fn blocks(x: &[i8; WINDOW], run: &[u8]) -> [i32; 4] {
+    let mut sums = [0; 4];
+    for &[at, e, f, g, h] in run.as_chunks().0 {
+        sums = column(sums, x[usize::from(at)], [e, f, g, h]);
+    }
+    sums
+}
+
+#[inline(always)]
+fn wide_blocks(x: &[i8], run: &[u8]) -> [i32; 4] {
+    let mut sums = [0; 4];
+    for &[low, high, e, f, g, h] in run.as_chunks().0 {
+        let Some(&x) = x.get(usize::from(u16::from_le_bytes([low, high]))) else { break };
+        sums = column(sums, x, [e, f, g, h]);
+    }
+    sums
 }

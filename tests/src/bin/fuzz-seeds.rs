@@ -13,11 +13,9 @@ fn main() -> Result<()> {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
     let model = smidgen_tests::artifact(8, 1);
     let tokens = smidgen_tests::token_artifact(1);
-    for (name, bytes) in [
-        ("artifact/model", model.to_vec()),
-        ("artifact/tokens", tokens.to_vec()),
-        ("wire/requests", requests(&model)?),
-    ] {
+    for (name, bytes) in
+        [("artifact/model", model.to_vec()), ("artifact/tokens", tokens.to_vec()), ("wire/requests", requests(&model)?)]
+    {
         let path = seeds.join(name);
         std::fs::write(&path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;
     }
