@@ -5,7 +5,7 @@
 //! stand in the artifact.
 
 use crate::artifact::Input;
-use crate::kernel::{WINDOW, group_bytes, runs};
+use crate::kernel::{WINDOW, group_bytes, group_weights, runs};
 use crate::op::{Layout, Op};
 
 /// Instruction sets with coefficients of their own.
@@ -27,7 +27,7 @@ pub enum Core {
 struct Coefficients {
     /// a product of two int8 and its sum
     mac: u32,
-    /// a group of four weights of a sparse matrix: CSR and 4×1 blocks of at most 256 columns, then of more
+    /// a group of a sparse matrix: CSR and 4×1 blocks of at most 256 columns, then of more
     groups: [u32; 4],
     /// a row's start, bias, rounding and store
     row: u32,
@@ -40,11 +40,11 @@ struct Coefficients {
 impl Core {
     const fn coefficients(self) -> Coefficients {
         match self {
-            Core::ArmV6M => Coefficients { mac: 10, groups: [40, 40, 52, 44], row: 110, call: 6000, element: 130 },
-            Core::ArmV7M => Coefficients { mac: 5, groups: [24, 18, 30, 22], row: 60, call: 4000, element: 60 },
-            Core::ArmV7EM => Coefficients { mac: 5, groups: [22, 16, 28, 20], row: 60, call: 4000, element: 60 },
-            Core::ArmV8M => Coefficients { mac: 5, groups: [22, 16, 28, 20], row: 60, call: 4000, element: 60 },
-            Core::Rv32 => Coefficients { mac: 7, groups: [34, 26, 44, 32], row: 70, call: 5000, element: 70 },
+            Core::ArmV6M => Coefficients { mac: 10, groups: [40, 40, 92, 44], row: 110, call: 6000, element: 130 },
+            Core::ArmV7M => Coefficients { mac: 5, groups: [24, 18, 50, 22], row: 60, call: 4000, element: 60 },
+            Core::ArmV7EM => Coefficients { mac: 5, groups: [22, 16, 46, 20], row: 60, call: 4000, element: 60 },
+            Core::ArmV8M => Coefficients { mac: 5, groups: [22, 16, 46, 20], row: 60, call: 4000, element: 60 },
+            Core::Rv32 => Coefficients { mac: 7, groups: [34, 26, 72, 32], row: 70, call: 5000, element: 70 },
         }
     }
 }
@@ -54,7 +54,7 @@ impl Core {
 pub fn macs(op: &Op) -> u32 {
     match *op {
         Op::Standardise { .. } | Op::Embed { .. } | Op::Rescale { .. } | Op::Clamp { .. } | Op::Lookup { .. } => 0,
-        Op::Sparse { groups, .. } => groups.saturating_mul(4),
+        Op::Sparse { x, layout, groups, .. } => groups.saturating_mul(group_weights(layout, x.len as usize) as u32),
         Op::UnitRms { x, .. } => 2 * x.len,
         Op::Dense { x, y, .. } => x.len * y.len,
         Op::LowRank { x, z, y, .. } => z.len * (x.len + y.len),
@@ -113,7 +113,7 @@ fn elements(op: &Op) -> u32 {
         | Op::Clamp { y, .. }
         | Op::Lookup { y, .. } => y.len,
         // A narrow x is copied to where every column of a byte lies.
-        Op::Sparse { x, .. } if x.len as usize <= WINDOW => WINDOW as u32 / 16,
+        Op::Sparse { x, .. } if x.len as usize <= WINDOW => WINDOW as u32 / 64,
         _ => 0,
     }
 }

@@ -41,7 +41,7 @@ impl Width {
 /// How a sparse matrix is stored: see [`Sparse`](crate::kernel::Sparse).
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// Row by row (CSR): four columns and their weights a group.
+    /// Row by row (CSR): four or eight columns and their weights a group.
     Csr,
     /// Four rows share a column (4×1 blocks): one column and four weights a group.
     Blocks,
@@ -96,8 +96,8 @@ pub enum Op {
     /// Scores against a table of class rows: `y_c = requant(a_c·x, m_c) − requant(‖x‖, h_c)`,
     /// `‖x‖ = isqrt(256·Σx²)`. `h_c` is the handicap of a seen class (calibrated stacking); absent, 0.
     Match { x: Region, y: Region, weights: u32, rows: u32, handicaps: Option<u32> },
-    /// [`Op::Dense`] whose weights are mostly 0: only the others are stored, in groups of four
-    /// ([`Sparse`](crate::kernel::Sparse)).
+    /// `y_i = clamp(requant(Σ_j w_ij x_j + b_i, m_i))` as [`Op::Dense`], where most weights are 0: only
+    /// the others are stored, in groups ([`Sparse`](crate::kernel::Sparse)).
     Sparse {
         x: Region,
         y: Region,

@@ -167,20 +167,17 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
     /// Score `i` of the last run.
     pub fn score(&self, i: usize) -> Option<i32> {
         let (_, width) = self.artifact.output();
-        let size = width.bytes() as usize;
-        let bytes = self.output().ok()?.get(i.checked_mul(size)?..)?;
-        match width {
-            Width::I8 => bytes.first().map(|&b| i32::from(b as i8)),
-            Width::I16 => bytes.first_chunk().map(|&b| i32::from(i16::from_le_bytes(b))),
-            Width::I32 => bytes.first_chunk().map(|&b| i32::from_le_bytes(b)),
-        }
+        element(self.output().ok()?, width, i)
     }
 
     /// Index of the largest score, the first of equals.
     pub fn class(&self) -> u16 {
+        // Found once: each look for the output decodes all operators.
+        let (_, width) = self.artifact.output();
+        let scores = self.output().unwrap_or(&[]);
         let mut best = (i32::MIN, 0);
         let mut i = 0u16;
-        while let Some(score) = self.score(i.into()) {
+        while let Some(score) = element(scores, width, i.into()) {
             if score > best.0 {
                 best = (score, i);
             }
@@ -218,10 +215,27 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
 
     fn walk(&mut self, last: Option<u8>) -> Result<(), Error> {
         let last = last.unwrap_or(u8::MAX);
-        for (_, op) in (0..=last).zip(self.artifact.ops()).skip(1) {
+        let mut ops = self.artifact.ops();
+        let mut left = last;
+        ops.next();
+        // By hand: each adaptor of the iterator copies an operator once more.
+        while left > 0
+            && let Some(op) = ops.next()
+        {
             step::<K>(&self.artifact, self.arena, &op)?;
+            left -= 1;
         }
         Ok(())
+    }
+}
+
+/// Element `i` of an operator's output.
+fn element(bytes: &[u8], width: Width, i: usize) -> Option<i32> {
+    let bytes = bytes.get(i.checked_mul(width.bytes() as usize)?..)?;
+    match width {
+        Width::I8 => bytes.first().map(|&b| i32::from(b as i8)),
+        Width::I16 => bytes.first_chunk().map(|&b| i32::from(i16::from_le_bytes(b))),
+        Width::I32 => bytes.first_chunk().map(|&b| i32::from_le_bytes(b)),
     }
 }
 

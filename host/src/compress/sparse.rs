@@ -5,7 +5,7 @@ use std::fmt;
 
 use smidgen_shared::cost::{self, Core};
 use smidgen_shared::fixed::Row;
-use smidgen_shared::kernel::WINDOW;
+use smidgen_shared::kernel::{WINDOW, group_weights};
 use smidgen_shared::op::{self, Op, Region, Width};
 
 use super::write::Weights;
@@ -161,17 +161,18 @@ fn encode(q: &[i8], n_in: usize, layout: op::Layout) -> Option<Encoded> {
 fn csr(row: &[i8], entries: &mut Vec<u8>) -> usize {
     let columns: Vec<usize> = (0..row.len()).filter(|&j| row[j] != 0).collect();
     let mut rest = &columns[..];
+    let size = group_weights(op::Layout::Csr, row.len());
     let mut count = 0;
     while let Some(&first) = rest.first() {
         let start = if row.len() <= WINDOW { 0 } else { first.min(row.len() - WINDOW) };
-        let n = rest.iter().take(4).take_while(|&&j| j < start + WINDOW).count();
+        let n = rest.iter().take(size).take_while(|&&j| j < start + WINDOW).count();
         if row.len() > WINDOW {
             entries.extend((start as u16).to_le_bytes());
         }
         // What fills the group stands at its last column.
         let column = |k: usize| rest[k.min(n - 1)];
-        entries.extend((0..4).map(|k| (column(k) - start) as u8));
-        entries.extend((0..4).map(|k| if k < n { row[column(k)] as u8 } else { 0 }));
+        entries.extend((0..size).map(|k| (column(k) - start) as u8));
+        entries.extend((0..size).map(|k| if k < n { row[column(k)] as u8 } else { 0 }));
         rest = &rest[n..];
         count += 1;
     }
@@ -218,9 +219,9 @@ mod tests {
                 prop_assert_eq!(e.entries.len(), e.groups as usize * group_bytes(layout, x.len()));
                 prop_assert_eq!(e.counts.len(), runs(layout, dense.len()));
                 let matrix = Sparse { layout, counts: &e.counts, entries: &e.entries };
-                let (mut naive, mut fast) = (vec![0; dense.len() + 3], vec![0; dense.len() + 3]);
-                Naive::sparse(&x, &matrix, |i, sum| naive[i] = sum);
-                Portable::sparse(&x, &matrix, |i, sum| fast[i] = sum);
+                let (mut naive, mut fast) = (Vec::new(), Vec::new());
+                Naive::sparse(&x, &matrix, |_, sums| naive.extend_from_slice(sums));
+                Portable::sparse(&x, &matrix, |_, sums| fast.extend_from_slice(sums));
                 prop_assert_eq!(&naive[..dense.len()], &dense[..]);
                 prop_assert_eq!(&fast[..dense.len()], &dense[..]);
             }

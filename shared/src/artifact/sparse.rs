@@ -90,9 +90,9 @@ mod tests {
         assert_eq!(of(Csr, 9, &[1], &[0, 2, 8, 8, 5, 5, 5, 0], 1 << 23), Err(Error::Overflow));
         assert_eq!(of(Csr, 9, &[2], &[0, 2, 8, 8, 5, 5, 5, 0], 0), Err(Error::BadConstants), "more counted than there");
         assert_eq!(of(Csr, 9, &[0], &[0, 2, 8, 8, 5, 5, 5, 0], 0), Err(Error::BadConstants), "fewer counted");
-        assert_eq!(of(Csr, 300, &[1], &[44, 0, 0, 2, 255, 255, 5, 5, 5, 0], 0), Ok(()));
+        assert_eq!(of(Csr, 300, &[1], &[44, 0, 0, 2, 3, 4, 5, 6, 255, 255, 5, 5, 5, 5, 5, 5, 5, 0], 0), Ok(()));
         assert_eq!(
-            of(Csr, 300, &[1], &[45, 0, 0, 2, 8, 9, 5, 5, 5, 5], 0),
+            of(Csr, 300, &[1], &[45, 0, 0, 1, 2, 3, 4, 5, 6, 7, 5, 5, 5, 5, 5, 5, 5, 5], 0),
             Err(Error::BadShape),
             "256 from 45 are 301"
         );

@@ -4,6 +4,8 @@
 //! do not fit together are cut to the shortest: nothing here indexes, so nothing panics.
 //! The executor checks all lengths beforehand.
 
+use crate::fixed::{Row, requant};
+
 mod dense;
 mod embed;
 mod gate;
@@ -23,7 +25,7 @@ pub use mix::{Bases, mix};
 pub use naive::Naive;
 pub use pointwise::{clamp, lookup, rescale};
 pub use portable::Portable;
-pub use sparse::{Sparse, WINDOW, group, group_bytes, runs, sparse};
+pub use sparse::{Sparse, WINDOW, group, group_bytes, group_weights, runs, sparse};
 pub use unit_rms::{norm, unit_rms};
 
 /// How sums of products are formed. Every kernel gives the bits of [`Naive`].
@@ -33,9 +35,11 @@ pub trait Kernel {
     /// pointer costs little and the loops exist once.
     fn accumulate(x: &[i8], weights: &[i8], each: &mut dyn FnMut(usize, i32));
 
-    /// The same for a sparse matrix of `x.len()` columns. `each` may also be called for up to three
-    /// rows beyond the last, whose sums mean nothing.
-    fn sparse(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, i32));
+    /// Calls `each(i, sums)` with the sums of rows i, i + 1, … of a sparse matrix of `x.len()` columns,
+    /// a few rows at a time, in order. Up to three sums may follow the last row's: they mean nothing.
+    /// `each` is a type, not a pointer: then the loops are compiled where the kernel is chosen, as fast
+    /// as that crate is.
+    fn sparse(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, &[i32]));
 }
 
 /// Where an operator with a choice of widths writes.
@@ -58,6 +62,26 @@ impl Out<'_> {
     /// Whether there is no element.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Adds biases to the sums of rows `first`, `first + 1`, …, rounds and writes them; ignored beyond the end.
+    #[inline]
+    fn put_rows(&mut self, first: usize, sums: &[i32], rows: &[Row]) {
+        let sums = rows.get(first..).unwrap_or(&[]).iter().zip(sums);
+        let values = sums.map(|(row, sum)| requant(sum.wrapping_add(row.bias), row.multiplier));
+        match self {
+            Out::I8(y, lo) => {
+                let lo = i32::from(*lo);
+                for (y, value) in y.get_mut(first..).unwrap_or(&mut []).iter_mut().zip(values) {
+                    *y = value.clamp(lo, 127) as i8;
+                }
+            }
+            Out::I16(y) => {
+                for (y, value) in y.get_mut(first..).unwrap_or(&mut []).iter_mut().zip(values) {
+                    *y = value.clamp(-32767, 32767) as i16;
+                }
+            }
+        }
     }
 
     /// Writes `value` clamped to the width at `i`; ignored beyond the end.

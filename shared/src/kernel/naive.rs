@@ -21,7 +21,7 @@ impl Kernel for Naive {
         }
     }
 
-    fn sparse(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, i32)) {
+    fn sparse(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, &[i32])) {
         sparse::naive(x, matrix, each);
     }
 }

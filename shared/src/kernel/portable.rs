@@ -43,7 +43,7 @@ impl Kernel for Portable {
         }
     }
 
-    fn sparse(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, i32)) {
+    fn sparse(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, &[i32])) {
         sparse::portable(x, matrix, each);
     }
 }
