@@ -6,6 +6,7 @@
 //! checkpoint gives the bits of an uninterrupted one.
 
 mod adamw;
+mod candle;
 mod checkpoint;
 mod contract;
 mod fused;
@@ -16,11 +17,12 @@ mod schedule;
 
 pub use adamw::AdamW;
 pub use checkpoint::Checkpoint;
+pub use candle::{Candle, Chain, Model};
 pub use contract::{Adam, Advance, Engine, Gradient, State, Training};
 pub use fused::{Fused, instruction_set};
 pub use parallel::{in_parallel, sequential_algebra, single_threaded};
 pub use penalty::Penalty;
-pub use samples::{Inputs, Loss, Samples, Targets};
+pub use samples::{Inputs, Loss, Samples, Targets, draw};
 pub use schedule::{OneCycle, Schedule};
 
 use std::path::PathBuf;
