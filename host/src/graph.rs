@@ -4,7 +4,6 @@
 //! `smidgen_shared::op` in f32, so that what the chip computes can be said without integers.
 
 use anyhow::{Result, bail, ensure};
-use candle_core::cpu::erf::erf_f64;
 use serde::{Deserialize, Serialize};
 use smidgen_shared::features;
 
@@ -121,7 +120,7 @@ pub enum Smooth {
     Tanh,
     /// `x·sigmoid(x)`
     Silu,
-    /// `x·Φ(x)`, Φ the normal distribution's
+    /// `x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2`
     Gelu,
 }
 
@@ -132,7 +131,7 @@ impl Smooth {
             Smooth::Sigmoid => 1.0 / (1.0 + (-x).exp()),
             Smooth::Tanh => x.tanh(),
             Smooth::Silu => x / (1.0 + (-x).exp()),
-            Smooth::Gelu => x * 0.5 * (1.0 + erf_f64(f64::from(x) * std::f64::consts::FRAC_1_SQRT_2)) as f32,
+            Smooth::Gelu => crate::net::Activation::Gelu.at(x.into()).0 as f32,
         }
     }
 }

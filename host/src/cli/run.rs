@@ -1,19 +1,19 @@
 //! `smidgen run MODEL.smg`: what the model answers on samples that its training did not see.
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use smidgen_shared::artifact::Artifact;
 
-use super::output::Output;
-use super::{Data, RunArgs, read_model, verify};
+use super::{RunArgs, read_model, verify};
 use crate::device::Board;
-use crate::infer::Host;
+use crate::family::{Place, Samples, Truths};
+use crate::infer::{Answer, Host};
 
-pub fn run(args: &RunArgs, data: &Data, output: Output) -> Result<()> {
+pub fn run(args: &RunArgs, workplace: &Place) -> Result<()> {
+    let output = workplace.output;
     let model = read_model(&args.model)?;
     let artifact = model.artifact()?;
-    let held = verify::held_out_rows(&artifact, args.data.as_deref(), data)?;
-    let rows = verify::spread(&held.rows, args.samples);
+    let samples = verify::samples(&artifact, args.data.as_deref(), workplace)?.spread(args.samples);
     let mut arena = Vec::new();
     let mut host = Host::new(artifact, &mut arena)?;
     let place = args.place.board.as_deref();
@@ -25,47 +25,82 @@ pub fn run(args: &RunArgs, data: &Data, output: Output) -> Result<()> {
         }
         None => None,
     };
-    let mut table = Vec::new();
-    let mut right = 0;
-    for &row in &rows {
-        let raw = crate::infer::raw(&held.dataset, row as usize)?;
-        let (class, scores) = match &mut device {
+    let mut answers = Vec::new();
+    for raw in &samples.inputs {
+        answers.push(match &mut device {
             Some(device) => {
-                let answer = device.infer(&raw, crate::verify::channels(&artifact))?;
-                (answer.class, answer.scores)
+                let answer = device.infer(raw, crate::verify::channels(&artifact))?;
+                Answer { class: answer.class, scores: answer.scores }
             }
-            None => {
-                let answer = host.answer(&raw)?;
-                (answer.class, answer.scores)
-            }
-        };
-        let answer = said(&artifact, class, &scores)?;
-        let truth = &held.dataset.classes[usize::from(held.dataset.class[row as usize])];
-        right += usize::from(answer == *truth);
-        table.push(vec![
-            row.to_string(),
-            truth.clone(),
-            answer.clone(),
-            if answer == *truth { "" } else { "×" }.into(),
-        ]);
+            None => host.answer(raw)?,
+        });
     }
-    output.table(&["sample", "class", "answer", ""], &table);
-    output.line(format!("{right} of {} right, on {}", rows.len(), place.unwrap_or("this machine")));
-    output.result(json!({
-        "place": place.unwrap_or("host"), "samples": rows.len(), "right": right,
-        "answers": table.iter().map(|r| json!({"sample": r[0].parse::<u64>().unwrap_or(0), "class": r[1], "answer": r[2]})).collect::<Vec<_>>(),
-    }));
+    let on = place.unwrap_or("this machine");
+    let (lines, mut result) = match &samples.truths {
+        Truths::Classes(truths) => classes(&artifact, &samples, truths, &answers)?,
+        Truths::Values(truths) => values(&artifact, &samples, truths, &answers),
+    };
+    output.table(&lines.header, &lines.rows);
+    output.line(format!("{}, on {on}", lines.last));
+    result["place"] = json!(place.unwrap_or("host"));
+    result["samples"] = json!(samples.ids.len());
+    output.result(result);
     Ok(())
 }
 
-/// The class's name, or the numbers that a model without classes answers.
-fn said(artifact: &Artifact<'_>, class: u16, scores: &[u8]) -> Result<String> {
-    if artifact.manifest().class_count > 0 {
-        let class = artifact.classes().nth(class.into()).context("the model has no such class")?;
-        return Ok(class.name.to_string());
+struct Lines {
+    header: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+    last: String,
+}
+
+fn classes(
+    artifact: &Artifact<'_>,
+    samples: &Samples,
+    truths: &[String],
+    answers: &[Answer],
+) -> Result<(Lines, Value)> {
+    let names: Vec<&str> = artifact.classes().map(|c| c.name).collect();
+    let mut rows = Vec::new();
+    let mut right = 0;
+    for ((id, truth), answer) in samples.ids.iter().zip(truths).zip(answers) {
+        let answer = *names.get(usize::from(answer.class)).context("the model has no such class")?;
+        right += usize::from(answer == truth);
+        let mark = if answer == truth { "" } else { "×" };
+        rows.push(vec![id.to_string(), truth.clone(), answer.to_string(), mark.into()]);
     }
-    let scores: Vec<i32> =
-        crate::verify::values(scores, artifact.output().1).iter().map(|&score| score as i32).collect();
-    let values = crate::infer::values(artifact, &scores);
-    Ok(values.iter().map(|value| format!("{value:.4}")).collect::<Vec<_>>().join(" "))
+    let objects: Vec<Value> = rows
+        .iter()
+        .zip(&samples.ids)
+        .map(|(row, id)| json!({ "sample": id, "class": row[1], "answer": row[2] }))
+        .collect();
+    let last = format!("{right} of {} right", rows.len());
+    Ok((
+        Lines { header: vec!["sample", "class", "answer", ""], rows, last },
+        json!({ "right": right, "answers": objects }),
+    ))
+}
+
+/// A model without classes answers numbers, in the artifact's unit.
+fn values(artifact: &Artifact<'_>, samples: &Samples, truths: &[Vec<f32>], answers: &[Answer]) -> (Lines, Value) {
+    let mut rows = Vec::new();
+    let mut objects = Vec::new();
+    let (mut squares, mut count) = (0.0, 0);
+    let text = |values: &[f32]| values.iter().map(|v| format!("{v:.4}")).collect::<Vec<_>>().join(" ");
+    for ((id, truth), answer) in samples.ids.iter().zip(truths).zip(answers) {
+        let scores = crate::verify::values(&answer.scores, artifact.output().1);
+        let scores: Vec<i32> = scores.iter().map(|&score| score as i32).collect();
+        let got = crate::infer::values(artifact, &scores);
+        squares += truth.iter().zip(&got).map(|(t, y)| f64::from(t - y).powi(2)).sum::<f64>();
+        count += truth.len();
+        rows.push(vec![id.to_string(), text(truth), text(&got)]);
+        objects.push(json!({ "sample": id, "values": truth, "answer": got }));
+    }
+    let error = squares / f64::from(count.max(1) as u32);
+    let lines = Lines {
+        header: vec!["sample", "values", "answer"],
+        rows,
+        last: format!("mean square error {error:.3e} over {} samples", samples.ids.len()),
+    };
+    (lines, json!({ "mean_square_error": error, "answers": objects }))
 }
