@@ -117,13 +117,14 @@ fn json(measured: &Measured, seconds: f64) -> Value {
     })
 }
 
-/// `cpu`, `simd` and the number of `threads` that were measured with.
+/// `cpu`, `simd`: the widest that the processor has and kernels are compiled for, and `threads`.
 fn machine() -> Value {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
-        let line = text.lines().find(|l| l.starts_with("model name"))?;
-        Some(line.split_once(':')?.1.trim().to_string())
-    });
-    json!({ "cpu": cpu.unwrap_or_else(|| std::env::consts::ARCH.into()), "simd": crate::engine::simd(), "threads": 1 })
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let field = |name: &str| info.lines().find(|l| l.starts_with(name)).and_then(|l| Some(l.split_once(':')?.1.trim()));
+    let flags: Vec<&str> = field("flags").unwrap_or_default().split(' ').collect();
+    let simd = [("avx512f", "AVX-512"), ("avx2", "AVX2")].into_iter().find(|s| flags.contains(&s.0));
+    let arch = std::env::consts::ARCH;
+    json!({ "cpu": field("model name").unwrap_or(arch), "simd": simd.map_or(arch, |s| s.1), "threads": 1 })
 }
 
 /// Three significant digits, as a number.
