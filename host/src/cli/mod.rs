@@ -1,6 +1,7 @@
 //! The command line. One file a verb; exit codes 0 done, 1 failed, 2 usage, 3 a verification or a
 //! bound does not hold.
 
+mod bench;
 mod boards;
 mod data;
 mod demo;
@@ -67,6 +68,8 @@ enum Verb {
     Verify(VerifyArgs),
     /// Measure a paper's claims and set them beside its figures
     Reproduce(ReproduceArgs),
+    /// Measure speed beside that of peers doing the same work
+    Bench(bench::BenchArgs),
     /// Train, export, run on all boards, compare: the tour in one command
     Demo(DemoArgs),
     /// Print a completion script for your shell
@@ -273,6 +276,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Verb::Run(args) => run::run(&args, place),
         Verb::Verify(args) => verify::run(&args, place),
         Verb::Reproduce(args) => reproduce::run(&args, place),
+        Verb::Bench(args) => bench::run(&args, place),
         Verb::Demo(args) => demo::run(&args, place),
         Verb::Completions { shell } => {
             clap_complete::generate(
