@@ -94,12 +94,22 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
             }
             Input::Vector { .. } => {
                 let &[value] = step else { return Err(Error::WrongChannels) };
-                let Some(Op::Standardise { y, rows }) = self.artifact.ops().next() else { return Err(Error::Corrupt) };
-                let rows = self.artifact.rows(rows, y.len as usize).map_err(|_| Error::Corrupt)?;
-                let y = i8s(get(self.arena, y, Width::I8)?)?;
                 let i = usize::from(self.taken);
-                if let (Some(y), Some(row)) = (y.get_mut(i), rows.get(i)) {
-                    *y = requant_i8(i32::from(value).wrapping_add(row.bias), row.multiplier, -127);
+                match self.artifact.ops().next() {
+                    Some(Op::Standardise { y, rows }) => {
+                        let rows = self.artifact.rows(rows, y.len as usize).map_err(|_| Error::Corrupt)?;
+                        let y = i8s(get(self.arena, y, Width::I8)?)?;
+                        if let (Some(y), Some(row)) = (y.get_mut(i), rows.get(i)) {
+                            *y = requant_i8(i32::from(value).wrapping_add(row.bias), row.multiplier, -127);
+                        }
+                    }
+                    Some(Op::Embed { y, vocabulary, dim, table }) => {
+                        let size = usize::from(vocabulary) * usize::from(dim);
+                        let table = self.artifact.i8s(table, size).map_err(|_| Error::Corrupt)?;
+                        let y = i8s(get(self.arena, y, Width::I8)?)?;
+                        kernel::embed(value, table, vocabulary, dim, i, y);
+                    }
+                    _ => return Err(Error::Corrupt),
                 }
             }
         }
@@ -223,7 +233,7 @@ pub fn checksum(bytes: &[u8]) -> u32 {
 fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<(), Error> {
     let corrupt = |_| Error::Corrupt;
     match *op {
-        Op::Standardise { .. } => {}
+        Op::Standardise { .. } | Op::Embed { .. } => {}
         Op::UnitRms { x, y, gain } => {
             let [x, y] = views(arena, [(x, Width::I8), (y, Width::I8)])?;
             kernel::unit_rms(i8s(x)?, gain, i8s(y)?);
@@ -292,6 +302,12 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
             };
             let y = bytemuck::try_cast_slice_mut(y).map_err(|_| Error::Corrupt)?;
             kernel::matching::<K>(i8s(x)?, weights, rows, handicaps, y);
+        }
+        Op::Sparse { x, y, width, relu, layout, groups, counts, entries, rows } => {
+            let matrix = model.sparse(layout, (x.len, y.len), groups, counts, entries).map_err(corrupt)?;
+            let rows = model.rows(rows, y.len as usize).map_err(corrupt)?;
+            let [x, y] = views(arena, [(x, Width::I8), (y, width)])?;
+            kernel::sparse::<K>(i8s(x)?, &matrix, rows, out(y, width, relu)?);
         }
     }
     Ok(())

@@ -142,9 +142,18 @@ struct ExportArgs {
     /// The artifact
     #[arg(short, long, default_value = "model.smg")]
     output: PathBuf,
-    /// Check that it fits this board
+    /// Check that it fits this board, and choose layouts for it
     #[arg(long)]
     board: Option<String>,
+    /// How matrices with many zeros are stored: whatever takes fewest instructions, or dense
+    #[arg(long, value_enum, default_value_t = Layout::Auto)]
+    layout: Layout,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Layout {
+    Auto,
+    Dense,
 }
 
 #[derive(Args)]

@@ -303,8 +303,7 @@ impl<T: Float> Chain<T> {
         let mut x = match inputs {
             Inputs::Values { width, data } => {
                 let rows = orders.iter().flatten();
-                let values: Vec<T> =
-                    rows.flat_map(|&i| data[i as usize * width..][..*width].iter().copied()).collect();
+                let values: Vec<T> = rows.flat_map(|&i| data[i as usize * width..][..*width].iter().copied()).collect();
                 Some(Tensor::from_vec(values, (members, n, *width), &Device::Cpu)?.to_device(&self.device)?)
             }
             Inputs::Tokens { .. } => None,

@@ -16,8 +16,8 @@ mod samples;
 mod schedule;
 
 pub use adamw::AdamW;
-pub use checkpoint::Checkpoint;
 pub use candle::{Candle, Chain, Model};
+pub use checkpoint::Checkpoint;
 pub use contract::{Adam, Advance, Engine, Gradient, State, Training};
 pub use fused::{Fused, instruction_set};
 pub use parallel::{in_parallel, sequential_algebra, single_threaded};

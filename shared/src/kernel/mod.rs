@@ -5,21 +5,25 @@
 //! The executor checks all lengths beforehand.
 
 mod dense;
+mod embed;
 mod gate;
 mod matching;
 mod mix;
 mod naive;
 mod pointwise;
 mod portable;
+mod sparse;
 mod unit_rms;
 
 pub use dense::{dense, low_rank};
+pub use embed::embed;
 pub use gate::{exp_neg, gate};
 pub use matching::matching;
 pub use mix::{Bases, mix};
 pub use naive::Naive;
 pub use pointwise::{clamp, lookup, rescale};
 pub use portable::Portable;
+pub use sparse::{Sparse, WINDOW, group, group_bytes, runs, sparse};
 pub use unit_rms::{norm, unit_rms};
 
 /// How sums of products are formed. Every kernel gives the bits of [`Naive`].
@@ -28,6 +32,10 @@ pub trait Kernel {
     /// `n = x.len()`. No rows where `x` is empty. `each` is called once a row, so that a call through a
     /// pointer costs little and the loops exist once.
     fn accumulate(x: &[i8], weights: &[i8], each: &mut dyn FnMut(usize, i32));
+
+    /// The same for a sparse matrix of `x.len()` columns. `each` may also be called for up to three
+    /// rows beyond the last, whose sums mean nothing.
+    fn sparse(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, i32));
 }
 
 /// Where an operator with a choice of widths writes.
