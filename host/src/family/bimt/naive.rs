@@ -33,7 +33,8 @@ impl Moved {
                 (Layer::Dense { .. }, Role::Weight) => {
                     if reached == sheet {
                         for r in 0..t.rows {
-                            (0..t.cols / n).for_each(|f| self.parameters.swap(index(r, f * n + a), index(r, f * n + b)));
+                            (0..t.cols / n)
+                                .for_each(|f| self.parameters.swap(index(r, f * n + a), index(r, f * n + b)));
                         }
                     }
                     reached += 1;
@@ -98,7 +99,11 @@ impl Moved {
                 x.iter_mut().for_each(|x| *x = x.max(0.0));
             }
             let (w, b) = (&self.parameters[pair[0].range()], &self.parameters[pair[1].range()]);
-            x = w.chunks(pair[0].cols).zip(b).map(|(w, b)| w.iter().zip(&x).map(|(w, x)| w * x).sum::<f64>() + b).collect();
+            x = w
+                .chunks(pair[0].cols)
+                .zip(b)
+                .map(|(w, b)| w.iter().zip(&x).map(|(w, x)| w * x).sum::<f64>() + b)
+                .collect();
         }
         let last = &self.neuron[self.neuron.len() - 1];
         let mut y = vec![0.0; x.len()];

@@ -64,9 +64,8 @@ pub fn left<T: Float>(wiring: &Wiring, parameters: &[T]) -> Left {
         let n = wiring.sheets[s].slots.len();
         (first[s]..first[s] + n).filter(|&i| comes[i] && goes[i]).count()
     });
-    let weights = wiring.links.iter().map(|l| {
-        parameters[l.at..][..l.rows * l.cols].iter().filter(|w| w.f64() != 0.0).count()
-    });
+    let weights =
+        wiring.links.iter().map(|l| parameters[l.at..][..l.rows * l.cols].iter().filter(|w| w.f64() != 0.0).count());
     Left {
         weights: weights.sum(),
         of: wiring.links.iter().map(|l| l.rows * l.cols).sum(),

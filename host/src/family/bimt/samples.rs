@@ -65,7 +65,10 @@ impl<T: Float> Data<T> {
         train.sort_unstable();
         test.sort_unstable();
         let of = |rows: &[usize]| Samples {
-            inputs: Inputs::Tokens { folds: 2, data: rows.iter().flat_map(|r| [(r / n) as u32, (r % n) as u32]).collect() },
+            inputs: Inputs::Tokens {
+                folds: 2,
+                data: rows.iter().flat_map(|r| [(r / n) as u32, (r % n) as u32]).collect(),
+            },
             targets: Targets::Classes(rows.iter().map(|r| product(r / n, r % n) as u32).collect()),
         };
         Data::of(of(&train), of(&test))
@@ -218,7 +221,8 @@ mod tests {
     #[test]
     fn pairs_are_split_without_overlap() {
         let data: Data<f64> = Data::drawn(Task::ModularAddition, 1);
-        let (Inputs::Tokens { data: train, .. }, Inputs::Tokens { data: test, .. }) = (&data.train.inputs, &data.test.inputs)
+        let (Inputs::Tokens { data: train, .. }, Inputs::Tokens { data: test, .. }) =
+            (&data.train.inputs, &data.test.inputs)
         else {
             panic!("tokens are expected")
         };

@@ -149,7 +149,9 @@ impl Settings {
 fn word<T: Copy>(key: &str, value: &str, all: &[(&'static str, T)]) -> Result<T> {
     let names: Vec<&str> = all.iter().map(|w| w.0).collect();
     let found = all.iter().find(|w| w.0 == value);
-    found.map(|w| w.1).with_context(|| format!("{key}={value}: there is none; nearest: {}", nearest(value, &names).join(", ")))
+    found
+        .map(|w| w.1)
+        .with_context(|| format!("{key}={value}: there is none; nearest: {}", nearest(value, &names).join(", ")))
 }
 
 fn whole(key: &str, value: &str, least: usize, most: usize) -> Result<usize> {
@@ -187,7 +189,9 @@ mod tests {
         assert!(error(&[("rat", "1")]).contains("nearest: rate"));
         assert!(error(&[("task", "two-moon")]).contains("nearest: two-moons"));
         assert!(error(&[("method", "L2")]).contains("l1"));
-        for (key, value) in [("steps", "0"), ("rate", "NaN"), ("rate", "-1"), ("every", "0"), ("top", "x"), ("any", "inf")] {
+        for (key, value) in
+            [("steps", "0"), ("rate", "NaN"), ("rate", "-1"), ("every", "0"), ("top", "x"), ("any", "inf")]
+        {
             assert!(error(&[(key, value)]).contains(&format!("{key}={value}")), "{key}={value}");
         }
     }
