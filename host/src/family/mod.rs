@@ -3,6 +3,7 @@
 //! A family is a folder beside this file and a handful of functions, [`Family`]. It uses the
 //! mechanisms (`net`, `engine`, `population`, `data`, `report`) and never another family.
 
+pub mod bimt;
 pub mod lottery;
 pub mod parsnets;
 
@@ -234,7 +235,7 @@ pub fn reproduced(family: &str, rows: &[Row], seconds: f64, output: Output) -> V
 }
 
 /// All families; each is a folder beside this file.
-pub const FAMILIES: &[&dyn Family] = &[&parsnets::ParsNets, &lottery::Lottery];
+pub const FAMILIES: &[&dyn Family] = &[&parsnets::ParsNets, &bimt::Bimt, &lottery::Lottery];
 
 /// The family of that name; the error names the nearest ones.
 ///

@@ -12,6 +12,7 @@
 //! | [`FrontPlot`] | accuracy against cost, with the Pareto front | `front.rs` |
 //! | [`HeatMap`] | confusion matrix, angles, shares | `heat.rs` |
 //! | [`SpectrumPlot`] | singular values within and between classes | `spectrum.rs` |
+//! | [`NetworkPlot`], [`NetworkFilm`] | neurons at their places, links by sign and weight; at several steps | `network.rs` |
 //! | [`ShareBars`] | where the bytes and the multiply-accumulates go | `shares.rs` |
 //!
 //! Every figure is a struct of plain data and a [`Plot`]. Data that cannot be drawn (empty, ragged,
@@ -41,6 +42,7 @@ mod heat;
 mod histogram;
 mod label;
 mod line;
+mod network;
 mod number;
 mod page;
 mod pareto;
@@ -59,6 +61,7 @@ pub use front::{FrontPlot, FrontPoint, FrontSeries};
 pub use heat::{HeatMap, Shading};
 pub use histogram::Histogram;
 pub use line::{LinePlot, Panel, Series};
+pub use network::{Connection, NetworkFilm, NetworkPlot, Neuron, NeuronSheet};
 pub use number::Unit;
 pub use page::{Figure, Item, Page, Section};
 pub use scale::{Axis, Scale};
