@@ -1,7 +1,7 @@
 //! `smidgen bench train`: CPU time of training steps, ours and the peers', on the same work.
 //!
 //! a: an MLP 4-20-20-2 with SiLU, 1,000 samples, Adam and L1; b: a hundred of them; lottery: one
-//! seed of every width. Data and initial parameters are handed to the peers in a file, and after
+//! seed of every width; BIMT: whole trainings, swaps included. Data and initial parameters are handed to the peers in a file, and after
 //! some steps their losses are compared with ours before anything is timed.
 
 use std::sync::Arc;
@@ -203,7 +203,6 @@ fn work(samples: &Samples<f32>, ours: &Ours, adam: &Adam) -> Value {
     })
 }
 
-/// One seed of every width: CPU seconds, and what the whole of issue's size would take.
 /// A whole training beside the authors' program, whose figures are constants: CPU seconds per 1,000
 /// steps of their PyTorch code on one thread of another machine.
 fn of_bimt(name: String, task: &str, steps: usize, authors: f64, rounds: usize) -> Result<Row> {
@@ -222,6 +221,7 @@ fn of_bimt(name: String, task: &str, steps: usize, authors: f64, rounds: usize) 
     })
 }
 
+/// One seed of every width: CPU seconds, and what 1,000 seeds of 5,000 steps would take.
 fn of_lottery(name: &str, rounds: usize) -> Result<Row> {
     const STEPS: usize = 1000;
     let mut best = f64::INFINITY;
@@ -230,7 +230,6 @@ fn of_lottery(name: &str, rounds: usize) -> Result<Row> {
         lottery::speed::run(STEPS, seed)?;
         best = best.min(started.elapsed().as_secs_f64());
     }
-    // 1,000 seeds, 5,000 steps.
     let whole = best * 1000.0 * 5.0;
     Ok(Row {
         name: name.into(),

@@ -93,7 +93,8 @@ impl Family for Lottery {
         let kit = Kit::read(folder)?;
         let graph: Graph = read_json(folder, "graph.json")?;
         graph.shapes()?;
-        Ok(Export { graph, inputs: export::calibration(), provenance: export::provenance(&kit.record.chosen) })
+        let provenance = export::provenance(&kit.record.chosen, export::errors(&graph)?);
+        Ok(Export { graph, inputs: export::calibration(), provenance })
     }
 
     fn samples(&self, provenance: &Provenance<'_>, data: Option<&str>, _: &Place) -> Result<Samples> {
