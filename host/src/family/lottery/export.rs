@@ -107,7 +107,11 @@ mod tests {
                 f64::from(outputs[outputs.len() - 1][0] - y[0]).powi(2)
             });
             let float = float.sum::<f64>() / truths.len() as f64;
-            assert!(float < 3.0 * trained.loss + 1e-6, "{activation}: {float:.2e} between points, {:.2e} at", trained.loss);
+            assert!(
+                float < 3.0 * trained.loss + 1e-6,
+                "{activation}: {float:.2e} between points, {:.2e} at",
+                trained.loss
+            );
             let bytes = compress::export(&graph, &calibration(), &Description::default()).unwrap();
             let artifact = bytes.artifact().unwrap();
             let mut arenas = (Vec::new(), Vec::new());
