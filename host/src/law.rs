@@ -78,11 +78,7 @@ impl Law {
     ///
     /// # Errors
     /// Fewer than two sizes in the range, a size without losses, or a loss that is not positive.
-    pub fn fit(
-        (what, settings, size): (&str, &str, &str),
-        losses: &[Sized],
-        range: (usize, usize),
-    ) -> Result<Law> {
+    pub fn fit((what, settings, size): (&str, &str, &str), losses: &[Sized], range: (usize, usize)) -> Result<Law> {
         let mut losses = losses.to_vec();
         losses.sort_by_key(|s| s.size);
         for s in &mut losses {
@@ -370,7 +366,9 @@ mod tests {
         law.write(&path).unwrap();
         let read = Law::read(&path).unwrap();
         // JSON keeps all but the last bit.
-        assert!((read.exponent / law.exponent - 1.0).abs() < 1e-15 && (read.loss(9.0) / law.loss(9.0) - 1.0).abs() < 1e-14);
+        assert!(
+            (read.exponent / law.exponent - 1.0).abs() < 1e-15 && (read.loss(9.0) / law.loss(9.0) - 1.0).abs() < 1e-14
+        );
         assert_eq!((read.range, read.points.len(), &read.settings), (law.range, law.points.len(), &law.settings));
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replace("\"version\": 1", "\"version\": 7")).unwrap();

@@ -151,13 +151,8 @@ mod tests {
 
     #[test]
     fn json_has_its_fields() {
-        let row = Row {
-            name: "a".into(),
-            ours: 0.5,
-            unit: "s",
-            peers: vec![("JAX".into(), 1.0)],
-            notes: vec!["n".into()],
-        };
+        let row =
+            Row { name: "a".into(), ours: 0.5, unit: "s", peers: vec![("JAX".into(), 1.0)], notes: vec!["n".into()] };
         let absent = vec![("PyTorch".to_string(), "not installed".to_string())];
         let value = json(&Measured { rows: vec![row], absent, versions: vec![] }, 1.26);
         assert_eq!(value["rows"][0]["ratio"]["JAX"], 2.0);

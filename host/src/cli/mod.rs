@@ -100,15 +100,19 @@ struct TrainArgs {
     /// Which split is held out, by name [default: the first]
     #[arg(long)]
     split: Option<String>,
-    /// First seed
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Number of seeds, whose spread the table shows
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
-    population: u64,
+    /// First seed [default: 0]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Number of seeds, whose spread the table shows [default: 1]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(0..=100_000))]
+    population: Option<u64>,
     /// A setting of the model or of the data; may be repeated. Some families take A,B,C for a grid
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// A TOML file of settings: seed, population, and keys as --set takes them, a list for a grid; the
+    /// command line wins
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Leave out the baselines
     #[arg(long)]
     alone: bool,

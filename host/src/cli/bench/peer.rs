@@ -58,7 +58,8 @@ impl Peer {
             peers.display()
         );
         for (name, text) in SCRIPTS {
-            std::fs::write(folder.join(name), text).with_context(|| format!("{} cannot be written", folder.display()))?;
+            std::fs::write(folder.join(name), text)
+                .with_context(|| format!("{} cannot be written", folder.display()))?;
         }
         let file = folder.join(format!("{script}.json"));
         std::fs::write(&file, serde_json::to_vec(work)?)?;

@@ -173,7 +173,15 @@ fn difference(ours: &[f64], theirs: &[f64]) -> f64 {
     }
     // NaN counts as different.
     let each = ours.iter().zip(theirs).map(|(a, b)| ((a - b) / a).abs());
-    each.fold(0.0, |m, d| if d <= m { m } else if d.is_nan() { f64::INFINITY } else { d })
+    each.fold(0.0, |m, d| {
+        if d <= m {
+            m
+        } else if d.is_nan() {
+            f64::INFINITY
+        } else {
+            d
+        }
+    })
 }
 
 /// x uniform in ±1, y = ((x₁ + x₃)³, x₂² + sin πx₄): the formula of BIMT's first task.
@@ -236,7 +244,11 @@ fn of_lottery(name: &str, rounds: usize) -> Result<Row> {
         ours: best,
         unit: "CPU s",
         peers: vec![],
-        notes: vec![format!("1,000 seeds × {} widths × 5,000 steps: {:.0} CPU-seconds", lottery::speed::networks(), whole)],
+        notes: vec![format!(
+            "1,000 seeds × {} widths × 5,000 steps: {:.0} CPU-seconds",
+            lottery::speed::networks(),
+            whole
+        )],
     })
 }
 

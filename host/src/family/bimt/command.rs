@@ -144,7 +144,7 @@ pub fn train(request: &Request, folder: &Path, place: &Place) -> Result<Value> {
         bail!("bimt trains by the fused engine (in-context regression by candle of itself): leave --engine out");
     }
     let grid = Grid::of(&request.set)?;
-    let members = grid.members(request.seed, request.population.max(1))?;
+    let members = grid.members(request.seed, request.population)?;
     let settings = members.iter().map(|m| Settings::of(&m.settings)).collect::<Result<Vec<_>>>()?;
     ensure!(
         settings.iter().all(|s| s.task == settings[0].task),
@@ -209,7 +209,7 @@ fn finish<T: Float>(
     Ok(BimtRun {
         family: super::NAME.into(),
         axes: grid.axes.clone(),
-        seeds: (request.seed, request.population.max(1)),
+        seeds: (request.seed, request.population),
         best,
         members: figures,
         failed,

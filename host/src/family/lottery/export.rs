@@ -122,7 +122,11 @@ mod tests {
             let graph = graph(settings.activation, trained);
             graph.shapes().unwrap();
             let (float, int8) = errors(&graph).unwrap();
-            assert!(float < 3.0 * trained.loss + 1e-6, "{activation}: {float:.2e} between points, {:.2e} at", trained.loss);
+            assert!(
+                float < 3.0 * trained.loss + 1e-6,
+                "{activation}: {float:.2e} between points, {:.2e} at",
+                trained.loss
+            );
             // Half a step of the input, 1/127, moves x² by at most 4/127.
             assert!(int8 < (4.0f64 / 127.0).powi(2) + 4.0 * float, "{activation}: int8 {int8:.2e}, float {float:.2e}");
             let bytes = compress::export(&graph, &calibration(), &Description::default()).unwrap();

@@ -149,8 +149,10 @@ pub fn histogram(kit: &Kit, group: &str) -> Option<Histogram> {
         let losses = all.iter().filter(|f| f.2 == kind).map(|f| f.1).collect();
         (kind.name().to_string(), losses)
     });
-    (!all.is_empty())
-        .then(|| Histogram { bins: 90, ..Histogram::new(Axis::plain("mean square error").log(), "networks", kinds.into()) })
+    (!all.is_empty()).then(|| Histogram {
+        bins: 90,
+        ..Histogram::new(Axis::plain("mean square error").log(), "networks", kinds.into())
+    })
 }
 
 fn two(kit: &Kit, group: &str) -> Option<Section> {
@@ -180,8 +182,7 @@ pub fn scatter(kit: &Kit, group: &str) -> Option<(usize, ScatterPlot)> {
     let of = || kit.neurons.iter().filter(|n| n.group == group);
     let width = of().map(|n| n.width).max().filter(|w| *w > 2)?;
     let points: Vec<(f64, f64)> = of().filter(|n| n.width == width).map(|n| (n.w.into(), n.b.into())).collect();
-    let plot =
-        ScatterPlot::new(Axis::plain("w"), Axis::plain("b"), vec![(format!("neurons, N = {width}"), points)]);
+    let plot = ScatterPlot::new(Axis::plain("w"), Axis::plain("b"), vec![(format!("neurons, N = {width}"), points)]);
     let mirrored = PAPER_PLACES.iter().flat_map(|&(w, b)| [(w, b), (-w, b)]).collect();
     let silu = group.starts_with("silu");
     Some((width, if silu { plot.marks("the paper’s figure", mirrored) } else { plot }))

@@ -61,7 +61,7 @@ impl Family for Lottery {
         ensure!(engine == "fused", "lottery trains with the fused engine; --engine {engine} is not built for it");
         ensure!(request.device.as_deref().unwrap_or("cpu") == "cpu", "lottery trains on the CPU; leave --device out");
         let plan = Plan::of(&request.set)?;
-        let seeds = request.population.max(1);
+        let seeds = request.population;
         let members = plan.grid.members(request.seed, seeds)?;
         request.write(folder)?;
         place.output.line(format!(
@@ -75,9 +75,10 @@ impl Family for Lottery {
         let run = train::saved(place.threads, folder, request.resume, plan.identity(request.seed, seeds));
         let population = train::train(&members, &run, &watch)?;
         let (kit, chosen) = Kit::of(&plan, &members, &population)?;
-        let activation = members.iter().map(Settings::of).find_map(|s| {
-            s.ok().filter(|s| s.words() == kit.record.chosen.settings).map(|s| s.activation)
-        });
+        let activation = members
+            .iter()
+            .map(Settings::of)
+            .find_map(|s| s.ok().filter(|s| s.words() == kit.record.chosen.settings).map(|s| s.activation));
         let graph = export::graph(activation.unwrap_or(crate::net::Activation::Silu), &chosen);
         write_atomic(&folder.join("graph.json"), &serde_json::to_vec(&graph)?)?;
         kit.write(folder)?;
@@ -117,7 +118,15 @@ fn show(kit: &Kit, place: &Place) {
             let mut losses = s.losses.clone();
             losses.sort_unstable_by(f64::total_cmp);
             let at = |q| number(crate::population::quantile(&losses, q));
-            table.push(vec![s.size.to_string(), losses.len().to_string(), at(0.0), at(0.25), at(0.5), at(0.75), at(1.0)]);
+            table.push(vec![
+                s.size.to_string(),
+                losses.len().to_string(),
+                at(0.0),
+                at(0.25),
+                at(0.5),
+                at(0.75),
+                at(1.0),
+            ]);
         }
         place.output.line(format!("\n{}", group.label));
         place.output.table(&["N", "networks", "best", "quarter", "median", "three quarters", "worst"], &table);

@@ -167,8 +167,9 @@ impl Kit {
             .iter()
             .map(|(label, settings)| group(label, settings, &losses, plan.fit_from))
             .collect::<Result<Vec<_>>>()?;
-        let (at, trained) = choose(&losses, population, plan.export)
-            .with_context(|| format!("every network failed; the first: {}", failures.first().cloned().unwrap_or_default()))?;
+        let (at, trained) = choose(&losses, population, plan.export).with_context(|| {
+            format!("every network failed; the first: {}", failures.first().cloned().unwrap_or_default())
+        })?;
         let settings = words.iter().find(|w| w.0 == losses[at].group).map(|w| w.1.clone()).unwrap_or_default();
         let chosen = Chosen {
             label: losses[at].group.clone(),
@@ -178,8 +179,7 @@ impl Kit {
             loss: trained.loss,
         };
         let (seed, last) = (members[0].seed, members[members.len() - 1].seed);
-        let record =
-            Record { family: NAME.into(), seed, population: last - seed + 1, groups, failures, chosen };
+        let record = Record { family: NAME.into(), seed, population: last - seed + 1, groups, failures, chosen };
         Ok((Kit { record, losses, neurons }, trained.clone()))
     }
 
@@ -226,12 +226,9 @@ pub fn law_file(label: &str) -> String {
 fn choose<'p>(losses: &[Loss], population: &'p Population, export: usize) -> Option<(usize, &'p Trained)> {
     let group = &losses.first()?.group;
     let there = || losses.iter().filter(|l| l.group == *group && l.loss.is_some());
-    let width = there()
-        .map(|l| l.width)
-        .filter(|w| *w <= export)
-        .max()
-        .or_else(|| there().map(|l| l.width).min())?;
-    let of_width = losses.iter().zip(population).enumerate().filter(|(_, (l, _))| l.group == *group && l.width == width);
+    let width = there().map(|l| l.width).filter(|w| *w <= export).max().or_else(|| there().map(|l| l.width).min())?;
+    let of_width =
+        losses.iter().zip(population).enumerate().filter(|(_, (l, _))| l.group == *group && l.width == width);
     let done = of_width.filter_map(|(i, (_, outcome))| Some((i, outcome.as_ref().ok()?)));
     done.min_by(|a, b| a.1.loss.total_cmp(&b.1.loss))
 }

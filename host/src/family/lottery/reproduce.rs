@@ -31,10 +31,7 @@ fn parts(quick: bool, seeds: Option<u64>) -> Vec<Part> {
         Part { key, sets, seeds: seeds.unwrap_or(if quick { few } else { most }) }
     };
     if quick {
-        vec![
-            part("silu", "2,4,8,16,32,64", 0, 40, &[]),
-            part("relu", "2,4,8,16,32,64,128,256,512", 0, 8, &["fit=4"]),
-        ]
+        vec![part("silu", "2,4,8,16,32,64", 0, 40, &[]), part("relu", "2,4,8,16,32,64,128,256,512", 0, 8, &["fit=4"])]
     } else {
         vec![
             part("silu", "2,4,8,16,32,64,128,256", 1000, 0, &[]),
@@ -96,9 +93,11 @@ fn part_rows(part: &Part, kit: &Kit, command: &str) -> Result<Vec<Row>> {
         }
         _ => {}
     }
-    rows.extend(ticket_rows(kit, group).into_iter().map(|(figure, paper, ours)| {
-        row(figure, paper, ours, "%", paper.map(|_| Tolerance::AtLeastLess(0.0)))
-    }));
+    rows.extend(
+        ticket_rows(kit, group)
+            .into_iter()
+            .map(|(figure, paper, ours)| row(figure, paper, ours, "%", paper.map(|_| Tolerance::AtLeastLess(0.0)))),
+    );
     if part.key == "silu" {
         for (w, paper, ours) in places(kit, group) {
             let figure = format!("median b of neurons at |w| = {w} ± {BAND}, paper’s read off its figure");
@@ -125,9 +124,8 @@ fn ticket_rows(kit: &Kit, group: &Group) -> Vec<(String, Option<f64>, f64)> {
     if all.is_empty() {
         return vec![];
     }
-    let share = |of: &[(u64, f64, Found)]| {
-        100.0 * of.iter().filter(|f| f.2 == Found::Ticket).count() as f64 / of.len() as f64
-    };
+    let share =
+        |of: &[(u64, f64, Found)]| 100.0 * of.iter().filter(|f| f.2 == Found::Ticket).count() as f64 / of.len() as f64;
     vec![
         (format!("N = 2: the best network ({:.2e}) is the ticket", all[0].1), Some(100.0), share(&all[..1])),
         (format!("N = 2: tickets among the best {lowest} of {}", all.len()), None, share(&all[..lowest])),

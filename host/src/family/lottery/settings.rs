@@ -149,9 +149,8 @@ impl Settings {
 
     /// `x_i` evenly spaced on [−2, 2] and `x_i²`.
     pub fn samples(&self) -> Samples<f32> {
-        let x: Vec<f32> = (0..self.points)
-            .map(|i| (REACH * (2.0 * i as f64 / (self.points - 1) as f64 - 1.0)) as f32)
-            .collect();
+        let x: Vec<f32> =
+            (0..self.points).map(|i| (REACH * (2.0 * i as f64 / (self.points - 1) as f64 - 1.0)) as f32).collect();
         let y = x.iter().map(|x| x * x).collect();
         Samples { inputs: Inputs::Values { width: 1, data: x }, targets: Targets::Values { width: 1, data: y } }
     }
