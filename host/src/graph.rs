@@ -7,6 +7,8 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use smidgen_shared::features;
 
+use crate::program::Program;
+
 /// A trained model as a float program.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Graph {
@@ -104,6 +106,8 @@ pub enum Op {
     Rescale { x: usize },
     /// A smooth activation, element by element.
     Lookup { x: usize, function: Smooth },
+    /// Laws watched over; the only node of its graph, it takes the raw values. Scores of one sample by itself.
+    Poly(Program),
     /// `y_c = a_c·x − h_c·‖x‖`: ranks classes by `cos(x, a_c) − h_c` for unit rows.
     Match { x: usize, rows: Matrix, handicaps: Vec<f32> },
 }
@@ -134,7 +138,7 @@ impl Op {
     /// Indices of the nodes that it reads.
     pub fn inputs(&self) -> Vec<usize> {
         match self {
-            Op::Standardise { .. } => vec![],
+            Op::Standardise { .. } | Op::Poly(_) => vec![],
             Op::UnitRms { x }
             | Op::Dense { x, .. }
             | Op::LowRank { x, .. }
@@ -149,7 +153,7 @@ impl Op {
     /// The same operator reading node `to(x)` wherever it read node x.
     pub fn renumbered(mut self, to: impl Fn(usize) -> usize) -> Op {
         match &mut self {
-            Op::Standardise { .. } => {}
+            Op::Standardise { .. } | Op::Poly(_) => {}
             Op::UnitRms { x }
             | Op::Dense { x, .. }
             | Op::LowRank { x, .. }
@@ -176,6 +180,10 @@ impl Op {
             Op::Standardise { mean, deviation, .. } => {
                 ensure!(mean.len() == deviation.len(), "{} means but {} deviations", mean.len(), deviation.len());
                 mean.len()
+            }
+            Op::Poly(program) => {
+                program.check()?;
+                program.laws.len() + 1
             }
             Op::UnitRms { x } | Op::Rescale { x } | Op::Lookup { x, .. } => {
                 ensure!(*x < before.len(), "node {x} does not stand before");
@@ -245,7 +253,11 @@ impl Graph {
 
     /// Checks that shapes fit; returns each node's number of outputs.
     pub fn shapes(&self) -> Result<Vec<usize>> {
-        ensure!(matches!(self.nodes.first(), Some(Node { op: Op::Standardise { .. }, .. })), "node 0 must standardise");
+        let alone = |node: &Node| matches!(node.op, Op::Poly(_)) && self.nodes.len() == 1;
+        ensure!(
+            self.nodes.first().is_some_and(|n| matches!(n.op, Op::Standardise { .. }) || alone(n)),
+            "node 0 must standardise, or be a graph's only node and watch laws"
+        );
         let mut shapes = Vec::new();
         for (i, node) in self.nodes.iter().enumerate() {
             let n = node.op.outputs(&shapes).map_err(|e| e.context(format!("node {i}, {}", node.name)))?;
@@ -256,7 +268,8 @@ impl Graph {
             Input::Window(spec) => spec.count(),
             Input::Vector(n) => n,
         };
-        ensure!(shapes[0] == inputs, "{} input values, but node 0 standardises {}", inputs, shapes[0]);
+        let taken = if let Op::Poly(program) = &self.nodes[0].op { program.units.len() } else { shapes[0] };
+        ensure!(taken == inputs, "{} input values, but node 0 takes {}", inputs, taken);
         ensure!(
             self.classes.is_empty() || Some(&self.classes.len()) == shapes.last(),
             "{} classes but {:?} outputs",
@@ -271,6 +284,10 @@ impl Graph {
     /// # Panics
     /// Where [`Graph::shapes`] fails.
     pub fn run(&self, input: &[f32]) -> Vec<Vec<f32>> {
+        if let Op::Poly(program) = &self.nodes[0].op {
+            let counts: Vec<f64> = input.iter().map(|v| f64::from(*v)).collect();
+            return vec![program.scores(&counts).iter().map(|y| *y as f32).collect()];
+        }
         let Op::Standardise { mean, deviation, clip } = &self.nodes[0].op else { panic!("node 0 must standardise") };
         let x = input.iter().zip(mean).zip(deviation).map(|((f, mean), d)| ((f - mean) / d).clamp(-clip, *clip));
         self.run_from(x.collect())
@@ -290,7 +307,7 @@ impl Graph {
 impl Op {
     fn compute(&self, outputs: &[Vec<f32>]) -> Vec<f32> {
         match self {
-            Op::Standardise { .. } => outputs[0].clone(),
+            Op::Standardise { .. } | Op::Poly(_) => outputs[0].clone(),
             Op::UnitRms { x } => {
                 let x = &outputs[*x];
                 let rms = (x.iter().map(|x| x * x).sum::<f32>() / x.len() as f32).sqrt();

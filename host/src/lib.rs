@@ -9,6 +9,7 @@ pub mod family;
 pub mod graph;
 pub mod infer;
 pub mod net;
+pub mod program;
 pub mod report;
 pub mod rng;
 pub mod run;

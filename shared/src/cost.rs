@@ -49,7 +49,7 @@ impl Core {
 /// Products of one inference: those of the bases that a gate keeps, not of those it drops.
 pub fn macs(op: &Op) -> u32 {
     match *op {
-        Op::Standardise { .. } | Op::Rescale { .. } | Op::Clamp { .. } | Op::Lookup { .. } => 0,
+        Op::Standardise { .. } | Op::Rescale { .. } | Op::Clamp { .. } | Op::Lookup { .. } | Op::Poly { .. } => 0,
         Op::UnitRms { x, .. } => 2 * x.len,
         Op::Dense { x, y, .. } => x.len * y.len,
         Op::LowRank { x, z, y, .. } => z.len * (x.len + y.len),
@@ -75,6 +75,7 @@ pub fn constant_bytes(op: &Op) -> u32 {
             let inner = if z.len == 0 { x.len } else { z.len };
             u32::from(bases) * (z.len * (x.len + 8) + y.len * (inner + 4)) + 4 * y.len
         }
+        Op::Poly { x, registers, state, .. } => 8 * (registers.len - x.len) + 12 * state.len,
         Op::Match { x, y, handicaps, .. } => y.len * (x.len + 8 + if handicaps.is_some() { 4 } else { 0 }),
     }
 }
@@ -86,6 +87,7 @@ fn rows(op: &Op) -> u32 {
         Op::LowRank { z, y, .. } => z.len + y.len,
         Op::Gate { bases, y, .. } => u32::from(bases) * (2 + y.len / 4) + y.len,
         Op::Mix { gate, z, y, .. } => gate.len / 2 * (z.len + y.len) + y.len,
+        Op::Poly { registers, state, .. } => registers.len + state.len,
         Op::Match { y, handicaps, .. } => y.len * if handicaps.is_some() { 2 } else { 1 },
         _ => 0,
     }

@@ -87,6 +87,10 @@ pub enum Op {
     /// Scores against a table of class rows: `y_c = requant(a_c·x, m_c) − requant(‖x‖, h_c)`,
     /// `‖x‖ = isqrt(256·Σx²)`. `h_c` is the handicap of a seen class (calibrated stacking); absent, 0.
     Match { x: Region, y: Region, weights: u32, rows: u32, handicaps: Option<u32> },
+    /// Laws watched over ([`poly`](crate::kernel::poly)): takes the model's input, raw int16 values, as its
+    /// only operator. `registers.len − x.len` steps and `y.len − 1` laws; in f32 where `float`.
+    /// `state` outlives the input: the laws' running deviations.
+    Poly { x: Region, registers: Region, state: Region, y: Region, float: bool, steps: u32, laws: u32 },
 }
 
 impl Op {
@@ -103,6 +107,7 @@ impl Op {
             Op::Clamp { .. } => "clamp",
             Op::Lookup { .. } => "lookup",
             Op::Match { .. } => "match",
+            Op::Poly { .. } => "poly",
         }
     }
 
@@ -116,14 +121,14 @@ impl Op {
             | Op::Clamp { y, .. }
             | Op::Lookup { y, .. } => (y, Width::I8),
             Op::Dense { y, width, .. } | Op::LowRank { y, width, .. } | Op::Mix { y, width, .. } => (y, width),
-            Op::Match { y, .. } => (y, Width::I32),
+            Op::Match { y, .. } | Op::Poly { y, .. } => (y, Width::I32),
         }
     }
 
     /// The regions that the operator reads, with their types.
     pub const fn inputs(&self) -> [Option<(Region, Width)>; 3] {
         match *self {
-            Op::Standardise { .. } => [None, None, None],
+            Op::Standardise { .. } | Op::Poly { .. } => [None, None, None],
             Op::UnitRms { x, .. }
             | Op::Dense { x, .. }
             | Op::LowRank { x, .. }
@@ -144,11 +149,14 @@ impl Op {
     }
 
     /// The regions that the operator uses between its own steps.
-    pub const fn scratch(&self) -> [Option<(Region, Width)>; 2] {
+    pub const fn scratch(&self) -> [Option<(Region, Width)>; 3] {
         match *self {
-            Op::LowRank { z, .. } => [Some((z, Width::I8)), None],
-            Op::Mix { z, acc, .. } => [Some((z, Width::I8)), Some((acc, Width::I32))],
-            _ => [None, None],
+            Op::LowRank { z, .. } => [Some((z, Width::I8)), None, None],
+            Op::Mix { z, acc, .. } => [Some((z, Width::I8)), Some((acc, Width::I32)), None],
+            Op::Poly { x, registers, state, .. } => {
+                [Some((x, Width::I16)), Some((registers, Width::I32)), Some((state, Width::I32))]
+            }
+            _ => [None, None, None],
         }
     }
 }

@@ -12,7 +12,8 @@ use core::marker::PhantomData;
 use crate::artifact::{Artifact, GoldenVector, Input, Items, golden_sample};
 use crate::features;
 use crate::fixed::requant_i8;
-use crate::kernel::{self, Bases, Kernel, Out};
+use crate::kernel::poly::{Fixed, Float, poly};
+use crate::kernel::{self, Bases, Kernel, Out, arch};
 use crate::op::{Op, Region, Width};
 
 /// Why a model did not answer.
@@ -32,6 +33,8 @@ pub enum Error {
 pub struct Runner<'m, 'a, K> {
     artifact: Artifact<'m>,
     arena: &'a mut [u8],
+    /// The first operator, decoded once: it is asked for with every value.
+    front: Op,
     taken: u16,
     kernel: PhantomData<K>,
 }
@@ -41,8 +44,9 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
     pub fn new(artifact: Artifact<'m>, arena: &'a mut [u32]) -> Result<Self, Error> {
         let arena: &mut [u8] = bytemuck::try_cast_slice_mut(arena).map_err(|_| Error::Corrupt)?;
         let arena = arena.get_mut(..artifact.arena_bytes() as usize).ok_or(Error::ArenaTooSmall)?;
-        let mut runner = Runner { artifact, arena, taken: 0, kernel: PhantomData };
-        runner.begin();
+        let front = artifact.ops().next().ok_or(Error::Corrupt)?;
+        let mut runner = Runner { artifact, arena, front, taken: 0, kernel: PhantomData };
+        runner.reset();
         Ok(runner)
     }
 
@@ -82,6 +86,16 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
         }
     }
 
+    /// Forgets earlier inputs: the running deviations of [`Op::Poly`]; then `begin`.
+    pub fn reset(&mut self) {
+        if let Op::Poly { state, .. } = self.front
+            && let Ok(state) = words(self.arena, state.at, state.len as usize)
+        {
+            state.fill(0);
+        }
+        self.begin();
+    }
+
     /// Takes one time step: [`Runner::channels`] raw values.
     pub fn push(&mut self, step: &[i16]) -> Result<(), Error> {
         if self.taken >= self.steps() {
@@ -94,12 +108,22 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
             }
             Input::Vector { .. } => {
                 let &[value] = step else { return Err(Error::WrongChannels) };
-                let Some(Op::Standardise { y, rows }) = self.artifact.ops().next() else { return Err(Error::Corrupt) };
-                let rows = self.artifact.rows(rows, y.len as usize).map_err(|_| Error::Corrupt)?;
-                let y = i8s(get(self.arena, y, Width::I8)?)?;
                 let i = usize::from(self.taken);
-                if let (Some(y), Some(row)) = (y.get_mut(i), rows.get(i)) {
-                    *y = requant_i8(i32::from(value).wrapping_add(row.bias), row.multiplier, -127);
+                match self.front {
+                    Op::Standardise { y, rows } => {
+                        let rows = self.artifact.rows(rows, y.len as usize).map_err(|_| Error::Corrupt)?;
+                        let y = i8s(get(self.arena, y, Width::I8)?)?;
+                        if let (Some(y), Some(row)) = (y.get_mut(i), rows.get(i)) {
+                            *y = requant_i8(i32::from(value).wrapping_add(row.bias), row.multiplier, -127);
+                        }
+                    }
+                    Op::Poly { x, .. } => {
+                        let x = get(self.arena, x, Width::I16)?;
+                        if let Some(x) = x.get_mut(2 * i..2 * i + 2) {
+                            x.copy_from_slice(&value.to_le_bytes());
+                        }
+                    }
+                    _ => return Err(Error::Corrupt),
                 }
             }
         }
@@ -126,7 +150,33 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
             })
             .map_err(|_| Error::Corrupt)?;
         }
-        self.walk(last)
+        if matches!(self.front, Op::Poly { .. }) { self.watch() } else { self.walk(last) }
+    }
+
+    /// [`Op::Poly`], a model's only operator.
+    fn watch(&mut self) -> Result<(), Error> {
+        let Op::Poly { x, registers, state, y, float, steps, laws } = self.front else { return Err(Error::Corrupt) };
+        let steps = self.artifact.steps(steps, registers.len.saturating_sub(x.len) as usize);
+        let laws = self.artifact.laws(laws, state.len as usize);
+        let (Ok(steps), Ok(laws)) = (steps, laws) else { return Err(Error::Corrupt) };
+        let [x, registers, state, y] = views(
+            self.arena,
+            [(x, Width::I16), (registers, Width::I32), (state, Width::I32), (y, Width::I32)],
+        )?;
+        let (Ok(x), Ok(registers), Ok(state), Ok(y)) = (
+            bytemuck::try_cast_slice(x),
+            bytemuck::try_cast_slice_mut(registers),
+            bytemuck::try_cast_slice_mut(state),
+            bytemuck::try_cast_slice_mut(y),
+        ) else {
+            return Err(Error::Corrupt);
+        };
+        if !float {
+            poly::<Fixed>(x, steps, laws, registers, state, y);
+        } else if arch::FLOAT {
+            poly::<Float>(x, steps, laws, registers, state, y);
+        }
+        Ok(())
     }
 
     /// Runs the operators after the first on `input`, the first operator's output (int8).
@@ -181,7 +231,7 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
 
     /// CRC-32 of the first operator's output for the golden input ([`golden_sample`]).
     pub fn front_checksum(&mut self) -> Result<u32, Error> {
-        self.begin();
+        self.reset();
         let mut step = [0i16; features::MAX_CHANNELS];
         let channels = self.channels();
         for t in 0..self.steps() {
@@ -202,7 +252,7 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
             self.infer(bytemuck::try_cast_slice(vector.input).map_err(|_| Error::Corrupt)?, None)?;
             same &= self.output()? == vector.output;
         }
-        self.begin();
+        self.reset();
         Ok(same)
     }
 
@@ -223,7 +273,7 @@ pub fn checksum(bytes: &[u8]) -> u32 {
 fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<(), Error> {
     let corrupt = |_| Error::Corrupt;
     match *op {
-        Op::Standardise { .. } => {}
+        Op::Standardise { .. } | Op::Poly { .. } => {}
         Op::UnitRms { x, y, gain } => {
             let [x, y] = views(arena, [(x, Width::I8), (y, Width::I8)])?;
             kernel::unit_rms(i8s(x)?, gain, i8s(y)?);

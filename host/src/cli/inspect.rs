@@ -136,5 +136,12 @@ fn shape(op: &Op) -> String {
             format!("{kept} of {bases} × ({}{rank} → {}){plus}", x.len, y.len)
         }
         Op::Match { x, y, .. } => format!("{} → {} classes", x.len, y.len),
+        Op::Poly { x, registers, state, float, .. } => format!(
+            "{} → {} steps → {} laws, {}",
+            x.len,
+            registers.len - x.len,
+            state.len,
+            if float { "f32" } else { "fixed point" }
+        ),
     }
 }

@@ -1,6 +1,7 @@
 //! Families of models. Each is a paper's method, from settings to a float graph.
 
 pub mod parsnets;
+pub mod sid;
 
 /// What can be trained, for `smidgen families`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

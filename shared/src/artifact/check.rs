@@ -2,6 +2,10 @@
 
 use super::{Artifact, Class, Error, GoldenVector, Input, Items};
 use crate::fixed::{ACC_LIMIT, Row};
+use crate::kernel::{
+    arch,
+    poly::{KINDS, Law, NONE, Step},
+};
 use crate::op::{Op, Region, Width};
 
 /// Largest number of operators.
@@ -43,7 +47,14 @@ pub(super) fn check(artifact: &Artifact<'_>) -> Result<(), Error> {
 
 /// End of the input's own memory in the arena.
 fn check_input(artifact: &Artifact<'_>) -> Result<u32, Error> {
-    let Some(Op::Standardise { y, .. }) = artifact.ops().next() else { return Err(Error::BadShape) };
+    let y = match artifact.ops().next() {
+        Some(Op::Standardise { y, .. }) => y,
+        // Its own memory is checked with the operator's regions.
+        Some(Op::Poly { x, .. }) => {
+            return if artifact.manifest().input == (Input::Vector { len: x.len as u16 }) { Ok(0) } else { Err(Error::BadShape) };
+        }
+        _ => return Err(Error::BadShape),
+    };
     match artifact.manifest().input {
         Input::Window { spec, state } => {
             spec.check().map_err(|_| Error::BadShape)?;
@@ -163,7 +174,36 @@ fn check_shapes(artifact: &Artifact<'_>, i: usize, op: &Op) -> Result<(), Error>
             }
             layer(artifact, x.len, y.len, weights, rows)
         }
+        Op::Poly { x, registers, state, y, float, steps, laws } => {
+            if float && !arch::FLOAT {
+                return Err(Error::NeedsFloat);
+            }
+            let alone = artifact.manifest().op_count == 1;
+            if !alone || x.len == 0 || x.len >= registers.len || registers.len > u32::from(NONE) || y.len != state.len + 1
+            {
+                return Err(Error::BadShape);
+            }
+            program(
+                x.len,
+                artifact.steps(steps, (registers.len - x.len) as usize)?,
+                artifact.laws(laws, state.len as usize)?,
+            )
+        }
     }
+}
+
+/// Steps read registers that were written before, laws any register.
+fn program(inputs: u32, steps: &[Step], laws: &[Law]) -> Result<(), Error> {
+    let mut written = inputs;
+    for step in steps {
+        let before = |register: u8| u32::from(register) < written;
+        if step.kind >= KINDS || step.shift > 63 || !before(step.a) || !(before(step.b) || step.b == NONE) {
+            return Err(Error::BadShape);
+        }
+        written += 1;
+    }
+    let sound = |law: &Law| u32::from(law.value) < written && law.smoothing <= 16 && law.shift < 64 && law.zero == 0;
+    if laws.iter().all(sound) { Ok(()) } else { Err(Error::BadShape) }
 }
 
 /// Classes, bounds and golden vectors decode and fit the model.

@@ -154,6 +154,15 @@ impl Fields<'_> {
                 rows: self.word()?,
                 handicaps: if self.flag()? { Some(self.word()?) } else { None },
             },
+            10 => Op::Poly {
+                x: first,
+                registers: self.region()?,
+                state: self.region()?,
+                y: self.region()?,
+                float: self.flag()?,
+                steps: self.word()?,
+                laws: self.word()?,
+            },
             _ => return None,
         })
     }
@@ -174,7 +183,7 @@ mod tests {
         let width = || prop_oneof![Just(Width::I8), Just(Width::I16), Just(Width::I32)];
         let words = || any::<[u32; 5]>();
         (
-            0..10,
+            0..11,
             [region(), region(), region(), region(), region()],
             width(),
             words(),
@@ -207,7 +216,8 @@ mod tests {
                         6 => Op::Rescale { x, y, multiplier },
                         7 => Op::Clamp { x, y, lo, hi },
                         8 => Op::Lookup { x, y, table: a },
-                        _ => Op::Match { x, y, weights: a, rows: b, handicaps },
+                        9 => Op::Match { x, y, weights: a, rows: b, handicaps },
+                        _ => Op::Poly { x, registers: z, state: acc, y, float: relu, steps: a, laws: b },
                     }
                 },
             )

@@ -4,12 +4,14 @@
 //! do not fit together are cut to the shortest: nothing here indexes, so nothing panics.
 //! The executor checks all lengths beforehand.
 
+pub mod arch;
 mod dense;
 mod gate;
 mod matching;
 mod mix;
 mod naive;
 mod pointwise;
+pub mod poly;
 mod portable;
 mod unit_rms;
 
