@@ -162,9 +162,11 @@ pub fn window_features(spec: &features::Spec, window: &[i16], out: &mut Vec<f32>
 /// Rows that calibration looks at, at most.
 const CALIBRATION_ROWS: usize = 1000;
 
-/// Quantises `graph`, calibrated on `rows` of the data set (at most 1,000, evenly spread), with
-/// bounds for every board.
-pub fn export(graph: &Graph, dataset: &Dataset, rows: &[u32], provenance: Provenance) -> Result<Aligned> {
+/// What calibration looks at: at most 1,000 of `rows`, evenly spread, as [`Graph::run`] takes them.
+///
+/// # Errors
+/// Data that the graph does not take.
+pub fn calibration(graph: &Graph, dataset: &Dataset, rows: &[u32]) -> Result<Vec<Vec<f32>>> {
     let count = rows.len().min(CALIBRATION_ROWS);
     let spread: Vec<u32> = (0..count).map(|i| rows[i * rows.len() / count]).collect();
     let spec = match &graph.input {
@@ -172,10 +174,25 @@ pub fn export(graph: &Graph, dataset: &Dataset, rows: &[u32], provenance: Proven
         graph::Input::Vector(_) => None,
     };
     let (values, n) = features(dataset, spec, &spread)?;
-    let inputs: Vec<Vec<f32>> = values.chunks(n).map(<[f32]>::to_vec).collect();
+    Ok(values.chunks(n).map(<[f32]>::to_vec).collect())
+}
+
+/// Quantises `graph`, calibrated on `rows` of the data set, with bounds for every board.
+///
+/// # Errors
+/// As [`calibration`] and [`compress::export`].
+pub fn export(graph: &Graph, dataset: &Dataset, rows: &[u32], provenance: Provenance) -> Result<Aligned> {
+    compress::export(graph, &calibration(graph, dataset, rows)?, &description(provenance)?)
+}
+
+/// A model's origin, with bounds to be stated for every board.
+///
+/// # Errors
+/// A board.toml with a core that has no cost model.
+pub fn description(provenance: Provenance) -> Result<Description> {
     let boards =
         Board::all().iter().map(|board| Ok((board.name.clone(), core(&board.core)?))).collect::<Result<_>>()?;
-    compress::export(graph, &inputs, &Description { provenance, boards })
+    Ok(Description { provenance, boards })
 }
 
 /// The cost model's instruction set of a board.toml's core.

@@ -12,6 +12,89 @@ use crate::data::{Dataset, Split, Task};
 use crate::graph::Graph;
 use crate::report::write_atomic;
 
+/// What `train` was asked, kept in the run's folder so that `--resume` needs nothing else.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Request {
+    /// Name of the family.
+    pub family: String,
+    /// Data set; the family's own where there is none.
+    pub data: Option<String>,
+    /// What is held out, for families that have more than one way.
+    pub task: Option<String>,
+    /// Which split is held out.
+    pub split: Option<String>,
+    /// First seed.
+    pub seed: u64,
+    /// Number of seeds.
+    pub population: u64,
+    /// `KEY=VALUE`, in order; a family may take `KEY=A,B,C` for a grid.
+    pub set: Vec<String>,
+    /// Without opponents.
+    pub alone: bool,
+    /// `fused` or `candle`; the family's own where there is none.
+    #[serde(default)]
+    pub engine: Option<String>,
+    /// `cpu` or `cuda`.
+    #[serde(default)]
+    pub device: Option<String>,
+    /// Go on with what the folder holds.
+    #[serde(skip)]
+    pub resume: bool,
+}
+
+impl Request {
+    /// Writes `request.json` into the folder, which is made.
+    ///
+    /// # Errors
+    /// Where the folder cannot be made or written.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        write_atomic(&folder.join("request.json"), &serde_json::to_vec_pretty(self)?)
+    }
+
+    /// What the run in `folder` was asked, to be gone on with.
+    ///
+    /// # Errors
+    /// Where the folder holds no run.
+    pub fn resumed(folder: &Path) -> Result<Request> {
+        let path = folder.join("request.json");
+        let text = std::fs::read(&path)
+            .with_context(|| format!("{} cannot be read: is {} a run's folder?", path.display(), folder.display()))?;
+        let request: Request = serde_json::from_slice(&text)
+            .with_context(|| format!("{} is damaged; start the run again", path.display()))?;
+        Ok(Request { resume: true, ..request })
+    }
+}
+
+/// Name of the family whose finished run a folder holds.
+///
+/// # Errors
+/// Where it holds none.
+pub fn family_of(folder: &Path) -> Result<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        family: String,
+    }
+    let named: Named = read_json(folder, "run.json")?;
+    Ok(named.family)
+}
+
+/// A JSON file of a run's folder.
+///
+/// # Errors
+/// Which file, and what to do.
+pub fn read_json<T: for<'a> Deserialize<'a>>(folder: &Path, name: &str) -> Result<T> {
+    let path = folder.join(name);
+    let bytes = std::fs::read(&path).with_context(|| {
+        format!(
+            "{} cannot be read: is {} the folder of a finished run (`smidgen train … -o RUN`)?",
+            path.display(),
+            folder.display()
+        )
+    })?;
+    serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged; train again", path.display()))
+}
+
 /// What a run's folder says of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Run {
@@ -76,19 +159,8 @@ impl Run {
 
     /// Reads a run and its graph.
     pub fn read(folder: &Path) -> Result<(Run, Graph)> {
-        fn file<T: for<'a> Deserialize<'a>>(folder: &Path, name: &str) -> Result<T> {
-            let path = folder.join(name);
-            let bytes = std::fs::read(&path).with_context(|| {
-                format!(
-                    "{} cannot be read: is {} the folder of a finished run (`smidgen train … -o RUN`)?",
-                    path.display(),
-                    folder.display()
-                )
-            })?;
-            serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged; train again", path.display()))
-        }
-        let run: Run = file(folder, "run.json")?;
-        let graph: Graph = file(folder, "graph.json")?;
+        let run: Run = read_json(folder, "run.json")?;
+        let graph: Graph = read_json(folder, "graph.json")?;
         graph.shapes().with_context(|| format!("{} is damaged; train again", folder.join("graph.json").display()))?;
         ensure!(run.chosen < run.models.len(), "{}: model {} of {}", folder.display(), run.chosen, run.models.len());
         Ok((run, graph))

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use serde_json::json;
 
-use super::output::{Output, thousands};
 use crate::device::Board;
+use crate::output::{Output, thousands};
 
 pub fn run(output: Output) -> Result<()> {
     let rows: Vec<Vec<String>> = Board::all()

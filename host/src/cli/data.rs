@@ -3,11 +3,11 @@
 use anyhow::Result;
 use serde_json::json;
 
-use super::output::{Output, thousands};
-use super::{Data, DataArgs};
-use crate::data::{Input, Task, registry};
+use super::DataArgs;
+use crate::data::{Input, Source, Task, registry};
+use crate::output::{Output, thousands};
 
-pub fn run(args: &DataArgs, data: &Data, output: Output) -> Result<()> {
+pub fn run(args: &DataArgs, data: &Source, output: Output) -> Result<()> {
     let Some(name) = &args.name else {
         for entry in registry() {
             output.line(format!("{:8}{} ({})", entry.name, entry.title, entry.licence));

@@ -8,13 +8,14 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::{Map, Value, json};
 use smidgen_shared::artifact::{Bound, Items};
 
-use super::output::{Output, thousands};
-use super::train::{Request, train};
-use super::{Data, DemoArgs, DoesNotHold, export, look};
+use super::{DemoArgs, DoesNotHold};
 use crate::compress::Aligned;
 use crate::device::{Board, Firmware, qemu_version};
+use crate::family::Place;
+use crate::family::parsnets::{page, provenance, test_rows, train_run};
+use crate::output::{Output, chain, thousands};
 use crate::report::write_atomic;
-use crate::run::Run;
+use crate::run::{Request, Run};
 use crate::verify::{Verified, compare, count, start};
 
 /// Samples compared on each board; on [`THOROUGH`] all that were held out.
@@ -23,9 +24,10 @@ const THOROUGH: &str = "qemu-m4";
 /// Samples whose instructions are counted.
 const COUNTED: usize = 4;
 
-pub fn run(args: &DemoArgs, data: &Data, output: Output) -> Result<()> {
+pub fn run(args: &DemoArgs, place: &Place) -> Result<()> {
+    let output = place.output;
     let started = Instant::now();
-    let dataset = data.load("spar")?;
+    let dataset = place.data.load("spar")?;
     output.line(format!(
         "data    {}: {} windows of raw samples, 6 channels at 50 Hz",
         dataset.title,
@@ -34,13 +36,13 @@ pub fn run(args: &DemoArgs, data: &Data, output: Output) -> Result<()> {
     // The composite is shown whichever validation prefers; the table says which.
     let request = Request {
         family: "parsnets".into(),
-        data: "spar".into(),
+        data: Some("spar".into()),
         set: vec!["residual=false".into()],
         ..Request::default()
     };
-    let (run, graph) = train(&request, &dataset, &args.output, output)?;
+    let (run, graph) = train_run(&request, &dataset, &args.output, place)?;
     let (_, split) = crate::run::held_out(&dataset, &run.held_out)?;
-    let bytes = crate::infer::export(&graph, &dataset, &split.train, export::provenance(&run))?;
+    let bytes = crate::infer::export(&graph, &dataset, &split.train, provenance(&run))?;
     let artifact = bytes.artifact()?;
     let path = args.output.join("spar.smg");
     write_atomic(&path, &bytes)?;
@@ -51,8 +53,8 @@ pub fn run(args: &DemoArgs, data: &Data, output: Output) -> Result<()> {
         thousands(artifact.arena_bytes().into())
     ));
 
-    let rows: Vec<u32> = split.test_seen.iter().chain(&split.test_unseen).copied().collect();
-    let inputs = rows.iter().map(|&row| crate::infer::raw(&dataset, row as usize)).collect::<Result<Vec<_>>>()?;
+    let inputs =
+        test_rows(&split).iter().map(|&row| crate::infer::raw(&dataset, row as usize)).collect::<Result<Vec<_>>>()?;
     let boards = on_all_boards(&bytes, &inputs, output);
     let mut table = Vec::new();
     let mut objects = Vec::new();
@@ -71,9 +73,9 @@ pub fn run(args: &DemoArgs, data: &Data, output: Output) -> Result<()> {
                 objects.push(object);
             }
             Err(error) if qemu_version(&board.machine.qemu).is_err() => {
-                skipped.push(format!("{}: {}", board.name, super::chain(&error)))
+                skipped.push(format!("{}: {}", board.name, chain(&error)))
             }
-            Err(error) => failed.push(format!("{}: {}", board.name, super::chain(&error))),
+            Err(error) => failed.push(format!("{}: {}", board.name, chain(&error))),
         }
     }
     output.line("boards  the same artifact and windows on each, every score compared with the host's\n");
@@ -85,7 +87,7 @@ pub fn run(args: &DemoArgs, data: &Data, output: Output) -> Result<()> {
         output.line(format!("skipped  {line}"));
     }
     let report = args.output.join("report.html");
-    look::write(&run, &graph, &dataset, &report)?;
+    page(&run, &graph, &dataset)?.write(&report)?;
     let seconds = started.elapsed().as_secs_f64();
     output.line(format!("\nlook    {}\n\n{seconds:.0} s", report.display()));
     output.result(summary(&run, &objects, &skipped, seconds));
@@ -178,7 +180,7 @@ fn on_all_boards(model: &Aligned, inputs: &[Vec<i16>], output: Output) -> Vec<Re
     let boards = Board::all();
     let next = AtomicUsize::new(0);
     let results: Vec<Mutex<Option<Result<OnBoard>>>> = boards.iter().map(|_| Mutex::new(None)).collect();
-    let bar = super::train::bar(output, boards.iter().map(|b| share(b, inputs).len() as u64).sum(), "boards");
+    let bar = output.bar(boards.iter().map(|b| share(b, inputs).len() as u64).sum(), "boards");
     let workers = std::thread::available_parallelism().map_or(1, |n| n.get()).min(boards.len());
     std::thread::scope(|scope| {
         for _ in 0..workers {

@@ -4,12 +4,11 @@ use anyhow::Result;
 use serde_json::json;
 use std::process::Command;
 
-use super::Data;
-use super::output::Output;
-use crate::data::registry;
+use crate::data::{Source, registry};
 use crate::device::{Board, Firmware, qemu_version};
+use crate::output::Output;
 
-pub fn run(data: &Data, output: Output) -> Result<()> {
+pub fn run(data: &Source, output: Output) -> Result<()> {
     let mut checks: Vec<(String, Result<String, String>)> = Vec::new();
     let mut programs: Vec<&str> = Board::all().iter().map(|b| b.machine.qemu.as_str()).collect();
     programs.sort_unstable();
@@ -46,7 +45,7 @@ pub fn run(data: &Data, output: Output) -> Result<()> {
         cc.ok_or("not found: sudo apt-get install gcc; without it instructions are not counted".into()),
     ));
     for entry in registry() {
-        let state = match (entry.file, data.dir.clone().or_else(|| std::env::var_os("SMIDGEN_DATA").map(Into::into))) {
+        let state = match (entry.file, data.folder()) {
             (None, _) => Ok("built in".to_string()),
             (Some(file), Some(dir)) if dir.join(file).is_file() => Ok(format!("{}", dir.join(file).display())),
             (Some(file), _) => {

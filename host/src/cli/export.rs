@@ -2,50 +2,32 @@
 
 use anyhow::Result;
 
-use super::output::{Output, thousands};
+use super::ExportArgs;
 use super::verify::SHRINK;
-use super::{Data, ExportArgs, describe};
-use crate::compress::{Aligned, Metric, Provenance};
+use crate::compress;
 use crate::device::Board;
+use crate::family::{Place, find};
+use crate::infer::description;
+use crate::inspect::describe;
+use crate::output::thousands;
 use crate::report::write_atomic;
-use crate::run::{Run, held_out};
+use crate::run::family_of;
 
-pub fn run(args: &ExportArgs, data: &Data, output: Output) -> Result<()> {
-    let (run, graph) = Run::read(&args.run)?;
-    let dataset = data.load(&run.dataset)?;
-    let (_, split) = held_out(&dataset, &run.held_out)?;
-    let bytes = crate::infer::export(&graph, &dataset, &split.train, provenance(&run))?;
-    save(&bytes, args, output)
-}
-
-/// What an artifact says of its origin.
-pub fn provenance(run: &Run) -> Provenance {
-    let model = &run.models[run.chosen];
-    let metrics = model.metrics.iter().filter_map(|(name, float, int8)| {
-        Some(Metric { name: name.clone(), float: *float.first()?, int8: *int8.first()? })
-    });
-    Provenance {
-        dataset: run.dataset.clone(),
-        split: run.held_out.clone(),
-        seed: run.seed,
-        settings: run.settings.clone(),
-        metrics: metrics.collect(),
-    }
-}
-
-fn save(bytes: &Aligned, args: &ExportArgs, output: Output) -> Result<()> {
+pub fn run(args: &ExportArgs, place: &Place) -> Result<()> {
+    let export = find(&family_of(&args.run)?)?.export(&args.run, place)?;
+    let bytes = compress::export(&export.graph, &export.inputs, &description(export.provenance)?)?;
     let artifact = bytes.artifact()?;
     if let Some(name) = &args.board {
         Board::find(name)?.check_fit(bytes.len(), artifact.arena_bytes() as usize, SHRINK)?;
     }
-    write_atomic(&args.output, bytes)?;
-    output.line(format!(
+    write_atomic(&args.output, &bytes)?;
+    place.output.line(format!(
         "{}: model {:08x}, {} bytes of flash, {} bytes of arena",
         args.output.display(),
         artifact.hash(),
         thousands(bytes.len() as u64),
         thousands(artifact.arena_bytes().into())
     ));
-    output.result(describe(&artifact));
+    place.output.result(describe(&artifact));
     Ok(())
 }

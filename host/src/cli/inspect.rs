@@ -1,13 +1,11 @@
 //! `smidgen inspect MODEL.smg`: what an artifact is, operator by operator.
 
 use anyhow::Result;
-use serde_json::{Value, json};
-use smidgen_shared::artifact::{Artifact, Bound, Input, Items, Metric, Provenance};
-use smidgen_shared::cost;
-use smidgen_shared::op::Op;
+use smidgen_shared::artifact::{Bound, Input, Items, Metric, Provenance};
 
-use super::output::{Output, thousands};
 use super::{InspectArgs, read_model};
+use crate::inspect::{describe, operators};
+use crate::output::{Output, thousands};
 
 pub fn run(args: &InspectArgs, output: Output) -> Result<()> {
     let bytes = read_model(&args.model)?;
@@ -68,80 +66,4 @@ pub fn run(args: &InspectArgs, output: Output) -> Result<()> {
     }
     output.result(describe(&artifact));
     Ok(())
-}
-
-/// One operator as `inspect` shows it.
-pub struct Operator {
-    pub name: String,
-    pub kind: &'static str,
-    pub shape: String,
-    pub bytes: u32,
-    pub macs: u32,
-}
-
-/// The operators of a model with shapes and costs.
-pub fn operators(artifact: &Artifact<'_>) -> Vec<Operator> {
-    artifact
-        .ops()
-        .enumerate()
-        .map(|(i, op)| Operator {
-            name: format!("{i} {}", op.kind()),
-            kind: op.kind(),
-            shape: shape(&op),
-            bytes: cost::constant_bytes(&op),
-            macs: cost::macs(&op),
-        })
-        .collect()
-}
-
-/// The JSON object of `inspect`.
-pub fn describe(artifact: &Artifact<'_>) -> Value {
-    let manifest = artifact.manifest();
-    let provenance: Option<Provenance> = postcard::from_bytes(manifest.provenance).ok();
-    json!({
-        "family": manifest.family,
-        "hash": format!("{:08x}", artifact.hash()),
-        "flash_bytes": artifact.bytes(),
-        "arena_bytes": artifact.arena_bytes(),
-        "operators": operators(artifact).iter().map(|o| json!({
-            "name": o.name, "kind": o.kind, "shape": o.shape, "bytes": o.bytes, "macs": o.macs,
-        })).collect::<Vec<_>>(),
-        "classes": artifact.classes().map(|c| json!({"name": c.name, "seen": c.seen})).collect::<Vec<_>>(),
-        "bounds": Items::<Bound>::new(manifest.bounds, manifest.bound_count.into())
-            .map(|b| json!({"board": b.board, "instructions": b.instructions, "per_sample": b.per_sample}))
-            .collect::<Vec<_>>(),
-        "signed": false,
-        "provenance": provenance.map(|p| json!({
-            "dataset": p.dataset, "split": p.split, "seed": p.seed, "tool": p.tool, "settings": p.settings,
-            "metrics": Items::<Metric>::new(p.metrics, p.metric_count.into())
-                .map(|m| json!({"name": m.name, "float": f64::from(m.float) / 1e4, "int8": f64::from(m.int8) / 1e4}))
-                .collect::<Vec<_>>(),
-        })),
-    })
-}
-
-fn shape(op: &Op) -> String {
-    match *op {
-        Op::Standardise { y, .. } => format!("{}", y.len),
-        Op::UnitRms { x, .. } | Op::Rescale { x, .. } | Op::Clamp { x, .. } | Op::Lookup { x, .. } => {
-            format!("{}", x.len)
-        }
-        Op::Dense { x, y, relu, .. } => format!("{} → {}{}", x.len, y.len, if relu { ", ReLU" } else { "" }),
-        Op::LowRank { x, z, y, .. } => format!("{} → {} → {}", x.len, z.len, y.len),
-        Op::Gate { x, y, bases, .. } => format!("{} → top {} of {bases}", x.len, y.len / 2),
-        Op::Mix { x, gate, base, z, y, bases, .. } => {
-            let kept = gate.len / 2;
-            let rank = if z.len == 0 { String::new() } else { format!(" → {}", z.len) };
-            let plus = if base.is_some() { " + base" } else { "" };
-            format!("{kept} of {bases} × ({}{rank} → {}){plus}", x.len, y.len)
-        }
-        Op::Match { x, y, .. } => format!("{} → {} classes", x.len, y.len),
-        Op::Poly { x, registers, state, float, .. } => format!(
-            "{} → {} steps → {} laws, {}",
-            x.len,
-            registers.len - x.len,
-            state.len,
-            if float { "f32" } else { "fixed point" }
-        ),
-    }
 }

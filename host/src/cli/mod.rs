@@ -9,7 +9,6 @@ mod export;
 mod families;
 mod inspect;
 mod look;
-mod output;
 mod reproduce;
 mod run;
 mod train;
@@ -22,9 +21,9 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 
 use crate::compress::Aligned;
-use output::Output;
-
-pub use inspect::describe;
+use crate::data::Source;
+use crate::family::Place as Workplace;
+use crate::output::{Output, chain};
 
 /// Trains neural networks small enough to read, shows what they compute, and puts them on
 /// microcontrollers with bounds that hold.
@@ -88,9 +87,10 @@ struct TrainArgs {
     /// Family of models
     #[arg(required_unless_present = "resume")]
     family: Option<String>,
-    /// Data set: a name of `smidgen data`, or a folder of CSV recordings
-    #[arg(long, default_value = "spar")]
-    data: String,
+    /// Data set, for families that take one: a name of `smidgen data`, or a folder of CSV recordings
+    /// [default: the family's own]
+    #[arg(long)]
+    data: Option<String>,
     /// What is held out: zero-shot (classes) or supervised (subjects) [default: zero-shot where classes have attributes]
     #[arg(long)]
     task: Option<String>,
@@ -103,12 +103,21 @@ struct TrainArgs {
     /// Number of seeds, whose spread the table shows
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     population: u64,
-    /// A setting of the model or of the data; may be repeated
+    /// A setting of the model or of the data; may be repeated. Some families take A,B,C for a grid
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Leave out the baselines
     #[arg(long)]
     alone: bool,
+    /// What trains, for families that leave a choice
+    #[arg(long, value_parser = ["fused", "candle"])]
+    engine: Option<String>,
+    /// Where the candle engine trains
+    #[arg(long, value_parser = ["cpu", "cuda"])]
+    device: Option<String>,
+    /// Threads to train on; results do not depend on it [default: one a core]
+    #[arg(long, value_parser = at_least_one)]
+    threads: Option<usize>,
     /// Where the run is written
     #[arg(short, long, default_value = "run")]
     output: PathBuf,
@@ -230,8 +239,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
-    let output = Output { json: cli.json, quiet: cli.quiet };
-    match dispatch(cli, output) {
+    match dispatch(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", chain(&error));
@@ -240,21 +248,23 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn dispatch(cli: Cli, output: Output) -> Result<()> {
-    let data = Data { dir: cli.data_dir };
+fn dispatch(cli: Cli) -> Result<()> {
+    let output = Output { json: cli.json, quiet: cli.quiet };
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let place = &Workplace { output, data: Source { dir: cli.data_dir }, threads };
     match cli.verb {
         Verb::Families => families::run(output),
         Verb::Boards => boards::run(output),
-        Verb::Data(args) => data::run(&args, &data, output),
-        Verb::Doctor => doctor::run(&data, output),
-        Verb::Train(args) => train::run(&args, &data, output),
-        Verb::Look(args) => look::run(&args, &data, output),
-        Verb::Export(args) => export::run(&args, &data, output),
+        Verb::Data(args) => data::run(&args, &place.data, output),
+        Verb::Doctor => doctor::run(&place.data, output),
+        Verb::Train(args) => train::run(&args, place),
+        Verb::Look(args) => look::run(&args, place),
+        Verb::Export(args) => export::run(&args, place),
         Verb::Inspect(args) => inspect::run(&args, output),
-        Verb::Run(args) => run::run(&args, &data, output),
-        Verb::Verify(args) => verify::run(&args, &data, output),
-        Verb::Reproduce(args) => reproduce::run(&args, &data, output),
-        Verb::Demo(args) => demo::run(&args, &data, output),
+        Verb::Run(args) => run::run(&args, place),
+        Verb::Verify(args) => verify::run(&args, place),
+        Verb::Reproduce(args) => reproduce::run(&args, place),
+        Verb::Demo(args) => demo::run(&args, place),
         Verb::Completions { shell } => {
             clap_complete::generate(
                 shell,
@@ -269,22 +279,6 @@ fn dispatch(cli: Cli, output: Output) -> Result<()> {
 
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse::<usize>().ok().filter(|n| *n > 0).ok_or_else(|| "a whole number of at least 1 is expected".into())
-}
-
-/// Where data sets are looked for.
-struct Data {
-    dir: Option<PathBuf>,
-}
-
-impl Data {
-    fn load(&self, name: &str) -> Result<crate::data::Dataset> {
-        crate::data::load(name, self.dir.as_deref())
-    }
-}
-
-/// An error and its causes on one line.
-fn chain(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Reads and checks an artifact.

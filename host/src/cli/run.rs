@@ -1,18 +1,18 @@
 //! `smidgen run MODEL.smg`: what the model answers on samples that its training did not see.
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::output::Output;
-use super::{Data, RunArgs, read_model, verify};
+use super::{RunArgs, read_model, verify};
 use crate::device::Board;
-use crate::infer::Host;
+use crate::family::{Place, Truths};
+use crate::infer::{Answer, Host};
 
-pub fn run(args: &RunArgs, data: &Data, output: Output) -> Result<()> {
+pub fn run(args: &RunArgs, workplace: &Place) -> Result<()> {
+    let output = workplace.output;
     let model = read_model(&args.model)?;
     let artifact = model.artifact()?;
-    let held = verify::held_out_rows(&artifact, args.data.as_deref(), data)?;
-    let rows = verify::spread(&held.rows, args.samples);
+    let samples = verify::samples(&artifact, args.data.as_deref(), workplace)?.spread(args.samples);
     let names: Vec<&str> = artifact.classes().map(|c| c.name).collect();
     let mut arena = Vec::new();
     let mut host = Host::new(artifact, &mut arena)?;
@@ -25,29 +25,35 @@ pub fn run(args: &RunArgs, data: &Data, output: Output) -> Result<()> {
         }
         None => None,
     };
+    let mut answers = Vec::new();
+    for raw in &samples.inputs {
+        answers.push(match &mut device {
+            Some(device) => {
+                let answer = device.infer(raw, crate::verify::channels(&artifact))?;
+                Answer { class: answer.class, scores: answer.scores }
+            }
+            None => host.answer(raw)?,
+        });
+    }
+    let on = place.unwrap_or("this machine");
+    let Truths::Classes(truths) = &samples.truths else {
+        anyhow::bail!("the model gives values, not classes: not shown yet")
+    };
     let mut table = Vec::new();
     let mut right = 0;
-    for &row in &rows {
-        let raw = crate::infer::raw(&held.dataset, row as usize)?;
-        let class = match &mut device {
-            Some(device) => device.infer(&raw, crate::verify::channels(&artifact))?.class,
-            None => host.answer(&raw)?.class,
-        };
-        let answer = *names.get(usize::from(class)).context("the model has no such class")?;
-        let truth = &held.dataset.classes[usize::from(held.dataset.class[row as usize])];
+    for ((id, truth), answer) in samples.ids.iter().zip(truths).zip(&answers) {
+        let answer = *names.get(usize::from(answer.class)).context("the model has no such class")?;
         right += usize::from(answer == truth);
-        table.push(vec![
-            row.to_string(),
-            truth.clone(),
-            answer.to_string(),
-            if answer == truth { "" } else { "×" }.into(),
-        ]);
+        let mark = if answer == truth { "" } else { "×" };
+        table.push(vec![id.to_string(), truth.clone(), answer.to_string(), mark.into()]);
     }
     output.table(&["sample", "class", "answer", ""], &table);
-    output.line(format!("{right} of {} right, on {}", rows.len(), place.unwrap_or("this machine")));
-    output.result(json!({
-        "place": place.unwrap_or("host"), "samples": rows.len(), "right": right,
-        "answers": table.iter().map(|r| json!({"sample": r[0].parse::<u64>().unwrap_or(0), "class": r[1], "answer": r[2]})).collect::<Vec<_>>(),
-    }));
+    output.line(format!("{right} of {} right, on {on}", table.len()));
+    let rows: Vec<Value> = table
+        .iter()
+        .zip(&samples.ids)
+        .map(|(row, id)| json!({ "sample": id, "class": row[1], "answer": row[2] }))
+        .collect();
+    output.result(json!({ "place": place.unwrap_or("host"), "samples": table.len(), "right": right, "answers": rows }));
     Ok(())
 }

@@ -1,21 +1,21 @@
 //! `smidgen verify MODEL.smg`: host and board give the same bits, or which operator first does not.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use smidgen_shared::artifact::{Artifact, Provenance};
 
-use super::output::Output;
-use super::{Data, DoesNotHold, VerifyArgs, read_model};
+use super::{DoesNotHold, VerifyArgs, read_model};
 use crate::compress::{Aligned, rewrite_weight};
-use crate::data::Dataset;
 use crate::device::Board;
+use crate::family::{Place, Samples, find};
 use crate::infer::Host;
 use crate::verify::{Difference, compare, start, values};
 
 /// What makes a model smaller: said when one does not fit.
 pub const SHRINK: &str = "train with a smaller --set bases=K, --set rank=R or --set features=cheap";
 
-pub fn run(args: &VerifyArgs, data: &Data, output: Output) -> Result<()> {
+pub fn run(args: &VerifyArgs, workplace: &Place) -> Result<()> {
+    let output = workplace.output;
     let loaded = read_model(&args.model)?;
     let mut ours = loaded.clone();
     if let Some(byte) = args.flip_weight {
@@ -23,15 +23,13 @@ pub fn run(args: &VerifyArgs, data: &Data, output: Output) -> Result<()> {
         output.note(format!("drill: byte {byte} of the host's weights is altered"));
     }
     let artifact = loaded.artifact()?;
-    let held = held_out_rows(&artifact, args.data.as_deref(), data)?;
-    let rows = spread(&held.rows, args.samples.unwrap_or(usize::MAX));
-    let inputs = rows.iter().map(|&row| crate::infer::raw(&held.dataset, row as usize)).collect::<Result<Vec<_>>>()?;
+    let inputs = samples(&artifact, args.data.as_deref(), workplace)?.spread(args.samples.unwrap_or(usize::MAX)).inputs;
     let (place, samples, difference) = match args.place.board.as_deref() {
         Some(name) => {
             let board = Board::find(name)?;
             board.check_fit(loaded.len(), artifact.arena_bytes() as usize, SHRINK)?;
             let mut device = start(board, &loaded)?;
-            let bar = super::train::bar(output, inputs.len() as u64, name);
+            let bar = output.bar(inputs.len() as u64, name);
             let verified = compare(&mut device, &ours, &inputs, |done| bar.set_position(done as u64))?;
             bar.finish_and_clear();
             (name, verified.samples, verified.first_difference)
@@ -87,30 +85,10 @@ fn oracle(loaded: &Aligned, ours: &Aligned, inputs: &[Vec<i16>]) -> Result<(usiz
     Ok((inputs.len(), None))
 }
 
-/// A model's own test samples.
-pub struct HeldOut {
-    pub dataset: Dataset,
-    pub rows: Vec<u32>,
-}
-
-/// The samples that a model's training held out, of the data set it names or of another.
-pub fn held_out_rows(artifact: &Artifact<'_>, name: Option<&str>, data: &Data) -> Result<HeldOut> {
-    let provenance: Provenance = postcard::from_bytes(artifact.manifest().provenance)
-        .ok()
-        .context("the artifact does not say where it comes from")?;
-    let dataset = data.load(name.unwrap_or(provenance.dataset))?;
-    let rows = if dataset.name == provenance.dataset {
-        let (_, split) = crate::run::held_out(&dataset, provenance.split)?;
-        split.test_seen.iter().chain(&split.test_unseen).copied().collect()
-    } else {
-        (0..dataset.len() as u32).collect()
-    };
-    ensure!(!dataset.is_empty(), "{} has no samples", dataset.name);
-    Ok(HeldOut { dataset, rows })
-}
-
-/// At most `count` of `rows`, evenly spread.
-pub fn spread(rows: &[u32], count: usize) -> Vec<u32> {
-    let count = count.min(rows.len());
-    (0..count).map(|i| rows[i * rows.len() / count]).collect()
+/// The samples that a model's training held out, of the data that it names or of others.
+pub fn samples(artifact: &Artifact<'_>, data: Option<&str>, place: &Place) -> Result<Samples> {
+    let manifest = artifact.manifest();
+    let provenance: Provenance =
+        postcard::from_bytes(manifest.provenance).ok().context("the artifact does not say where it comes from")?;
+    find(manifest.family)?.samples(&provenance, data, place)
 }

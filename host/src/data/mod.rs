@@ -30,6 +30,28 @@ mod table;
 pub use registry::{Entry, Setting, load, registry};
 pub use split::{FixedRows, Protocol, Split, Task};
 
+/// Where data sets that are not built in are looked for.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    /// The folder; `$SMIDGEN_DATA` where there is none.
+    pub dir: Option<std::path::PathBuf>,
+}
+
+impl Source {
+    /// [`load`] from here.
+    ///
+    /// # Errors
+    /// As [`load`].
+    pub fn load(&self, name: &str) -> anyhow::Result<Dataset> {
+        load(name, self.dir.as_deref())
+    }
+
+    /// The folder, by option or environment.
+    pub fn folder(&self) -> Option<std::path::PathBuf> {
+        self.dir.clone().or_else(|| std::env::var_os("SMIDGEN_DATA").map(Into::into))
+    }
+}
+
 /// A labelled set of `n` samples, ready to be split.
 ///
 /// Every per-sample vector has length `n`; [`Dataset::check`] holds for whatever [`load`] returns.

@@ -1,18 +1,27 @@
-//! Training: gradient steps with AdamW on a one-cycle schedule, resumable to the bit.
+//! Training, resumable to the bit.
 //!
-//! Nothing but the parameters, the optimiser's moments and the step's number is carried from step
+//! [`Engine`] is what trains populations of small networks that are chains of layers. [`train`]
+//! minimises any candle graph by AdamW on a one-cycle schedule, as ParsNets does. In both nothing but the parameters, the optimiser's moments and the step's number is carried from step
 //! to step: all randomness is keyed by the step ([`crate::rng`]), so a run that goes on from a
 //! checkpoint gives the bits of an uninterrupted one.
 
 mod adamw;
 mod checkpoint;
+mod contract;
+mod fused;
 mod parallel;
+mod penalty;
+mod samples;
 mod schedule;
 
 pub use adamw::AdamW;
 pub use checkpoint::Checkpoint;
+pub use contract::{Adam, Advance, Engine, Gradient, State, Training};
+pub use fused::{Fused, instruction_set};
 pub use parallel::{in_parallel, sequential_algebra, single_threaded};
-pub use schedule::OneCycle;
+pub use penalty::Penalty;
+pub use samples::{Inputs, Loss, Samples, Targets};
+pub use schedule::{OneCycle, Schedule};
 
 use std::path::PathBuf;
 

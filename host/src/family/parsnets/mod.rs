@@ -16,17 +16,29 @@
 //! ```
 
 mod baselines;
+mod command;
 mod experiment;
 mod export;
 mod geometry;
+mod look;
 mod metrics;
 mod model;
 pub mod plan;
 pub mod reproduce;
 mod settings;
 mod standardise;
+mod tables;
 mod targets;
 mod train;
+
+use std::path::Path;
+
+use anyhow::Result;
+use smidgen_shared::artifact::Provenance;
+
+use super::{About, Export, Family, Place, Reproduce, Samples, Truths};
+use crate::compress;
+use crate::run::{Request, Run, held_out};
 
 /// The family's name on the command line.
 pub const NAME: &str = "parsnets";
@@ -36,9 +48,11 @@ mod tests;
 
 pub use crate::engine::{Control, Progress};
 pub use baselines::{Eszsl, ridge};
+pub use command::train as train_run;
 pub use experiment::{Experiment, Fitted, Metrics, test_rows};
 pub use export::to_graph;
 pub use geometry::{Geometry, use_of_bases};
+pub use look::page;
 pub use metrics::{Generalised, Summary, accuracy, best_handicap, classify, per_class};
 pub use model::{Model, Weight};
 pub use plan::{Plan, plan};
@@ -46,3 +60,69 @@ pub use settings::{Kind, Settings};
 pub use standardise::Standardise;
 pub use targets::{ClassTable, Targets};
 pub use train::{Checkpointing, Task, Trained, train};
+
+/// The family.
+#[derive(Clone, Copy, Debug)]
+pub struct ParsNets;
+
+const ABOUT: About = About {
+    name: NAME,
+    claim: "Low-rank linear networks, put together anew for each sample, match deep ones on zero-shot learning.",
+    paper: "ParsNets: a parsimonious composition of orthogonal and low-rank linear networks for zero-shot learning, arXiv 2312.09709",
+};
+
+impl Family for ParsNets {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn train(&self, request: &Request, folder: &Path, place: &Place) -> Result<serde_json::Value> {
+        command::run(request, folder, place)
+    }
+
+    fn look(&self, folder: &Path, place: &Place) -> Result<crate::report::Page> {
+        let (run, graph) = Run::read(folder)?;
+        page(&run, &graph, &place.data.load(&run.dataset)?)
+    }
+
+    fn export(&self, folder: &Path, place: &Place) -> Result<Export> {
+        let (run, graph) = Run::read(folder)?;
+        let dataset = place.data.load(&run.dataset)?;
+        let (_, split) = held_out(&dataset, &run.held_out)?;
+        let inputs = crate::infer::calibration(&graph, &dataset, &split.train)?;
+        Ok(Export { graph, inputs, provenance: provenance(&run) })
+    }
+
+    fn samples(&self, provenance: &Provenance<'_>, data: Option<&str>, place: &Place) -> Result<Samples> {
+        let dataset = place.data.load(data.unwrap_or(provenance.dataset))?;
+        anyhow::ensure!(!dataset.is_empty(), "{} has no samples", dataset.name);
+        let ids: Vec<u32> = if dataset.name == provenance.dataset {
+            let (_, split) = held_out(&dataset, provenance.split)?;
+            test_rows(&split)
+        } else {
+            (0..dataset.len() as u32).collect()
+        };
+        let name = |&row: &u32| dataset.classes[usize::from(dataset.class[row as usize])].clone();
+        let inputs = ids.iter().map(|&row| crate::infer::raw(&dataset, row as usize)).collect::<Result<_>>()?;
+        Ok(Samples { truths: Truths::Classes(ids.iter().map(name).collect()), inputs, ids })
+    }
+
+    fn reproduce(&self, request: &Reproduce, place: &Place) -> Result<serde_json::Value> {
+        tables::run(request, place)
+    }
+}
+
+/// What an artifact says of its origin.
+pub fn provenance(run: &Run) -> compress::Provenance {
+    let model = &run.models[run.chosen];
+    let metrics = model.metrics.iter().filter_map(|(name, float, int8)| {
+        Some(compress::Metric { name: name.clone(), float: *float.first()?, int8: *int8.first()? })
+    });
+    compress::Provenance {
+        dataset: run.dataset.clone(),
+        split: run.held_out.clone(),
+        seed: run.seed,
+        settings: run.settings.clone(),
+        metrics: metrics.collect(),
+    }
+}

@@ -1,6 +1,9 @@
 //! What a verb says: text for a reader on stdout, progress on stderr, and with `--json` one object
 //! on the last line of stdout instead of the text.
 
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
 /// How a verb was asked to speak.
@@ -67,6 +70,23 @@ impl Output {
             put(row.iter().map(String::as_str).collect());
         }
     }
+
+    /// A progress bar on stderr with the time left; hidden where quiet or where stderr is no terminal.
+    pub fn bar(&self, length: u64, what: &str) -> ProgressBar {
+        let target = if self.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(Some(length), target);
+        if let Ok(style) = ProgressStyle::with_template("   {prefix:10} {bar:30} {pos}/{len}  {eta} left  {msg}") {
+            bar.set_style(style.progress_chars("━╸─"));
+        }
+        bar.set_prefix(what.to_string());
+        bar.enable_steady_tick(Duration::from_millis(250));
+        bar
+    }
+}
+
+/// An error and its causes on one line.
+pub fn chain(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// `1234567` as `1,234,567`.
