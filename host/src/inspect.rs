@@ -71,10 +71,9 @@ fn shape(op: &Op) -> String {
             format!("{kept} of {bases} × ({}{rank} → {}){plus}", x.len, y.len)
         }
         Op::Match { x, y, .. } => format!("{} → {} classes", x.len, y.len),
-        Op::Poly { x, registers, state, float, .. } => format!(
-            "{} → {} steps → {} laws, {}",
-            x.len,
-            registers.len - x.len,
+        Op::Poly { registers, state, inputs, float, .. } => format!(
+            "{inputs} → {} steps → {} laws, {}",
+            registers.len.saturating_sub(inputs.into()),
             state.len,
             if float { "f32" } else { "fixed point" }
         ),

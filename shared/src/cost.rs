@@ -75,7 +75,7 @@ pub fn constant_bytes(op: &Op) -> u32 {
             let inner = if z.len == 0 { x.len } else { z.len };
             u32::from(bases) * (z.len * (x.len + 8) + y.len * (inner + 4)) + 4 * y.len
         }
-        Op::Poly { x, registers, state, .. } => 8 * (registers.len - x.len) + 12 * state.len,
+        Op::Poly { registers, state, inputs, .. } => 8 * registers.len.saturating_sub(inputs.into()) + 12 * state.len,
         Op::Match { x, y, handicaps, .. } => y.len * (x.len + 8 + if handicaps.is_some() { 4 } else { 0 }),
     }
 }

@@ -88,9 +88,10 @@ pub enum Op {
     /// `‖x‖ = isqrt(256·Σx²)`. `h_c` is the handicap of a seen class (calibrated stacking); absent, 0.
     Match { x: Region, y: Region, weights: u32, rows: u32, handicaps: Option<u32> },
     /// Laws watched over ([`poly`](crate::kernel::poly)): takes the model's input, raw int16 values, as its
-    /// only operator. `registers.len − x.len` steps and `y.len − 1` laws; in f32 where `float`.
-    /// `state` outlives the input: the laws' running deviations.
-    Poly { x: Region, registers: Region, state: Region, y: Region, float: bool, steps: u32, laws: u32 },
+    /// only operator. The first `inputs` of the `registers` hold the sample, each of `steps` writes the next one;
+    /// `state`, the running deviations of `y.len − 1` laws, outlives the input. The three regions lie one behind the
+    /// other. In f32 where `float`.
+    Poly { registers: Region, state: Region, y: Region, inputs: u16, float: bool, steps: u32, laws: u32 },
 }
 
 impl Op {
@@ -149,14 +150,12 @@ impl Op {
     }
 
     /// The regions that the operator uses between its own steps.
-    pub const fn scratch(&self) -> [Option<(Region, Width)>; 3] {
+    pub const fn scratch(&self) -> [Option<(Region, Width)>; 2] {
         match *self {
-            Op::LowRank { z, .. } => [Some((z, Width::I8)), None, None],
-            Op::Mix { z, acc, .. } => [Some((z, Width::I8)), Some((acc, Width::I32)), None],
-            Op::Poly { x, registers, state, .. } => {
-                [Some((x, Width::I16)), Some((registers, Width::I32)), Some((state, Width::I32))]
-            }
-            _ => [None, None, None],
+            Op::LowRank { z, .. } => [Some((z, Width::I8)), None],
+            Op::Mix { z, acc, .. } => [Some((z, Width::I8)), Some((acc, Width::I32))],
+            Op::Poly { registers, state, .. } => [Some((registers, Width::I32)), Some((state, Width::I32))],
+            _ => [None, None],
         }
     }
 }

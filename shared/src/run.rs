@@ -12,7 +12,7 @@ use core::marker::PhantomData;
 use crate::artifact::{Artifact, GoldenVector, Input, Items, golden_sample};
 use crate::features;
 use crate::fixed::requant_i8;
-use crate::kernel::poly::{Fixed, Float, poly};
+use crate::kernel::poly::{Fixed, Float, Number, poly};
 use crate::kernel::{self, Bases, Kernel, Out, arch};
 use crate::op::{Op, Region, Width};
 
@@ -33,8 +33,8 @@ pub enum Error {
 pub struct Runner<'m, 'a, K> {
     artifact: Artifact<'m>,
     arena: &'a mut [u8],
-    /// The first operator, decoded once: it is asked for with every value.
-    front: Op,
+    /// [`Op::Poly`], decoded once: it is asked for with every value.
+    monitor: Option<Monitor>,
     taken: u16,
     kernel: PhantomData<K>,
 }
@@ -44,8 +44,8 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
     pub fn new(artifact: Artifact<'m>, arena: &'a mut [u32]) -> Result<Self, Error> {
         let arena: &mut [u8] = bytemuck::try_cast_slice_mut(arena).map_err(|_| Error::Corrupt)?;
         let arena = arena.get_mut(..artifact.arena_bytes() as usize).ok_or(Error::ArenaTooSmall)?;
-        let front = artifact.ops().next().ok_or(Error::Corrupt)?;
-        let mut runner = Runner { artifact, arena, front, taken: 0, kernel: PhantomData };
+        let monitor = Monitor::of(&artifact);
+        let mut runner = Runner { artifact, arena, monitor, taken: 0, kernel: PhantomData };
         runner.reset();
         Ok(runner)
     }
@@ -88,10 +88,8 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
 
     /// Forgets earlier inputs: the running deviations of [`Op::Poly`]; then `begin`.
     pub fn reset(&mut self) {
-        if let Op::Poly { state, .. } = self.front
-            && let Ok(state) = words(self.arena, state.at, state.len as usize)
-        {
-            state.fill(0);
+        if let Some(monitor) = self.monitor {
+            monitor.forget(self.arena);
         }
         self.begin();
     }
@@ -109,21 +107,17 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
             Input::Vector { .. } => {
                 let &[value] = step else { return Err(Error::WrongChannels) };
                 let i = usize::from(self.taken);
-                match self.front {
-                    Op::Standardise { y, rows } => {
-                        let rows = self.artifact.rows(rows, y.len as usize).map_err(|_| Error::Corrupt)?;
-                        let y = i8s(get(self.arena, y, Width::I8)?)?;
-                        if let (Some(y), Some(row)) = (y.get_mut(i), rows.get(i)) {
-                            *y = requant_i8(i32::from(value).wrapping_add(row.bias), row.multiplier, -127);
-                        }
+                if let Some(monitor) = self.monitor {
+                    monitor.take(self.arena, i, value)?;
+                } else {
+                    let Some(Op::Standardise { y, rows }) = self.artifact.ops().next() else {
+                        return Err(Error::Corrupt);
+                    };
+                    let rows = self.artifact.rows(rows, y.len as usize).map_err(|_| Error::Corrupt)?;
+                    let y = i8s(get(self.arena, y, Width::I8)?)?;
+                    if let (Some(y), Some(row)) = (y.get_mut(i), rows.get(i)) {
+                        *y = requant_i8(i32::from(value).wrapping_add(row.bias), row.multiplier, -127);
                     }
-                    Op::Poly { x, .. } => {
-                        let x = get(self.arena, x, Width::I16)?;
-                        if let Some(x) = x.get_mut(2 * i..2 * i + 2) {
-                            x.copy_from_slice(&value.to_le_bytes());
-                        }
-                    }
-                    _ => return Err(Error::Corrupt),
                 }
             }
         }
@@ -150,33 +144,10 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
             })
             .map_err(|_| Error::Corrupt)?;
         }
-        if matches!(self.front, Op::Poly { .. }) { self.watch() } else { self.walk(last) }
-    }
-
-    /// [`Op::Poly`], a model's only operator.
-    fn watch(&mut self) -> Result<(), Error> {
-        let Op::Poly { x, registers, state, y, float, steps, laws } = self.front else { return Err(Error::Corrupt) };
-        let steps = self.artifact.steps(steps, registers.len.saturating_sub(x.len) as usize);
-        let laws = self.artifact.laws(laws, state.len as usize);
-        let (Ok(steps), Ok(laws)) = (steps, laws) else { return Err(Error::Corrupt) };
-        let [x, registers, state, y] = views(
-            self.arena,
-            [(x, Width::I16), (registers, Width::I32), (state, Width::I32), (y, Width::I32)],
-        )?;
-        let (Ok(x), Ok(registers), Ok(state), Ok(y)) = (
-            bytemuck::try_cast_slice(x),
-            bytemuck::try_cast_slice_mut(registers),
-            bytemuck::try_cast_slice_mut(state),
-            bytemuck::try_cast_slice_mut(y),
-        ) else {
-            return Err(Error::Corrupt);
-        };
-        if !float {
-            poly::<Fixed>(x, steps, laws, registers, state, y);
-        } else if arch::FLOAT {
-            poly::<Float>(x, steps, laws, registers, state, y);
+        match self.monitor {
+            Some(monitor) => monitor.run(&self.artifact, self.arena),
+            None => self.walk(last),
         }
-        Ok(())
     }
 
     /// Runs the operators after the first on `input`, the first operator's output (int8).
@@ -345,6 +316,67 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
         }
     }
     Ok(())
+}
+
+/// [`Op::Poly`], a model's only operator, as short as its check makes it: its arena is registers, state, scores.
+#[derive(Clone, Copy)]
+struct Monitor {
+    inputs: u8,
+    registers: u8,
+    laws: u8,
+    float: bool,
+    /// offsets of the steps and the laws in the weight section
+    constants: (u32, u32),
+}
+
+impl Monitor {
+    #[inline(never)]
+    fn of(artifact: &Artifact<'_>) -> Option<Monitor> {
+        let Some(Op::Poly { registers, state, inputs, float, steps, laws, .. }) = artifact.ops().next() else {
+            return None;
+        };
+        let [inputs, registers, laws_count] = [inputs.into(), registers.len, state.len].map(|n: u32| n as u8);
+        Some(Monitor { inputs, registers, laws: laws_count, float, constants: (steps, laws) })
+    }
+
+    /// Registers, the laws' running deviations, scores.
+    fn parts<'a>(&self, arena: &'a mut [u8]) -> Result<[&'a mut [u32]; 3], Error> {
+        let arena: &mut [u32] = bytemuck::try_cast_slice_mut(arena).map_err(|_| Error::Corrupt)?;
+        let (registers, rest) = arena.split_at_mut_checked(self.registers.into()).ok_or(Error::Corrupt)?;
+        let (state, y) = rest.split_at_mut_checked(self.laws.into()).ok_or(Error::Corrupt)?;
+        Ok([registers, state, y])
+    }
+
+    /// The value goes into register `i`.
+    #[inline(never)]
+    fn take(&self, arena: &mut [u8], i: usize, value: i16) -> Result<(), Error> {
+        if let Some(register) = self.parts(arena)?[0].get_mut(i) {
+            *register = if self.float && arch::FLOAT { Float::input(value) } else { Fixed::input(value) };
+        }
+        Ok(())
+    }
+
+    /// Sets the running deviations to 0.
+    fn forget(&self, arena: &mut [u8]) {
+        if let Ok([_, state, _]) = self.parts(arena) {
+            state.fill(0);
+        }
+    }
+
+    #[inline(never)]
+    fn run(&self, artifact: &Artifact<'_>, arena: &mut [u8]) -> Result<(), Error> {
+        let steps = artifact.steps(self.constants.0, self.registers.saturating_sub(self.inputs).into());
+        let (Ok(steps), Ok(laws)) = (steps, artifact.laws(self.constants.1, self.laws.into())) else {
+            return Err(Error::Corrupt);
+        };
+        let [registers, state, y] = self.parts(arena)?;
+        if !self.float {
+            poly::<Fixed>(self.inputs.into(), steps, laws, registers, state, y);
+        } else if arch::FLOAT {
+            poly::<Float>(self.inputs.into(), steps, laws, registers, state, y);
+        }
+        Ok(())
+    }
 }
 
 fn range(region: Region, width: Width) -> core::ops::Range<usize> {

@@ -12,7 +12,10 @@ pub fn run(args: &RunArgs, workplace: &Place) -> Result<()> {
     let output = workplace.output;
     let model = read_model(&args.model)?;
     let artifact = model.artifact()?;
-    let samples = verify::samples(&artifact, args.data.as_deref(), workplace)?.spread(args.samples);
+    let samples = verify::samples(&artifact, args.data.as_deref(), workplace)?;
+    // A stream is run whole, unless fewer were asked for.
+    let count = args.samples.unwrap_or(if samples.ordered { usize::MAX } else { 12 });
+    let samples = samples.spread(count);
     let names: Vec<&str> = artifact.classes().map(|c| c.name).collect();
     let mut arena = Vec::new();
     let mut host = Host::new(artifact, &mut arena)?;
@@ -47,7 +50,18 @@ pub fn run(args: &RunArgs, workplace: &Place) -> Result<()> {
         let mark = if answer == truth { "" } else { "×" };
         table.push(vec![id.to_string(), truth.clone(), answer.to_string(), mark.into()]);
     }
-    output.table(&["sample", "class", "answer", ""], &table);
+    if samples.ordered {
+        // Only where the answer changes.
+        let changes = table.iter().enumerate().filter(|(i, row)| *i == 0 || table[i - 1][1..] != row[1..]);
+        let rows: Vec<Vec<String>> = changes.map(|(_, row)| row.clone()).collect();
+        output.table(&["from sample", "truth", "answer", ""], &rows);
+        let alarm = table.iter().find(|row| row[2] != "holds" && row[1] != "holds");
+        if let Some(row) = alarm {
+            output.line(format!("alarm at sample {}: {}", row[0], row[2]));
+        }
+    } else {
+        output.table(&["sample", "class", "answer", ""], &table);
+    }
     output.line(format!("{right} of {} right, on {on}", table.len()));
     let rows: Vec<Value> = table
         .iter()

@@ -41,17 +41,17 @@ pub(super) fn export(
     let laws = program.laws.len();
     let mut weights = Weights::default();
     let region = |at: usize, len: usize| Region { at: at as u32, len: len as u32 };
-    let at = (2 * n).next_multiple_of(4);
+    let inputs_taken = u16::try_from(n).context("too many values")?;
     let op = Op::Poly {
-        x: region(0, n),
-        registers: region(at, registers),
-        state: region(at + 4 * registers, laws),
-        y: region(at + 4 * (registers + laws), laws + 1),
+        registers: region(0, registers),
+        state: region(4 * registers, laws),
+        y: region(4 * (registers + laws), laws + 1),
+        inputs: inputs_taken,
         float: program.float,
         steps: weights.i32s(bytemuck::cast_slice(&lowered.steps)),
         laws: weights.i32s(bytemuck::cast_slice(&lowered.laws)),
     };
-    let input = artifact::Input::Vector { len: u16::try_from(n).context("too many values")? };
+    let input = artifact::Input::Vector { len: inputs_taken };
     let bounds: Vec<(String, u32, u32)> = description
         .boards
         .iter()
@@ -62,7 +62,7 @@ pub(super) fn export(
     let parts = Parts {
         family: &graph.family,
         input,
-        arena_bytes: (at + 4 * (registers + 2 * laws + 1)) as u32,
+        arena_bytes: (4 * (registers + 2 * laws + 1)) as u32,
         ops: &[op],
         classes: &graph.classes,
         bounds: &bounds,
@@ -193,9 +193,9 @@ impl<'a> Lowering<'a> {
             }
             Step::Rsqrt { a } => {
                 let unit = self.reach[n + i] / LIMIT;
-                // r = c·2^(46 − shift)/√a: the chip's root comes in 2⁻³⁰ of 2¹⁶/√a.
+                // r = c·2^(44 − shift)/√a: the chip's root comes in 2⁻²⁸ of 2¹⁶/√a.
                 let (c, shift) =
-                    constant(1.0 / (scale[a].sqrt() * unit), 46.0).with_context(|| format!("step {i}"))?;
+                    constant(1.0 / (scale[a].sqrt() * unit), 44.0).with_context(|| format!("step {i}"))?;
                 ensure!(shift >= 16, "step {i}: 1/√a is too large for fixed point; use --set arithmetic=float");
                 let chip = Chip { kind: RSQRT, a: place[a], b: NONE, shift, c };
                 (self.push(chip)?, unit)

@@ -14,6 +14,8 @@ const MAX_OPS: u8 = 64;
 const MAX_ARENA: u32 = 1 << 20;
 /// Largest number of bases that a gate keeps.
 const MAX_KEPT: u32 = 16;
+/// Largest number of laws.
+const MAX_LAWS: u32 = 32;
 /// Largest number of bases.
 const MAX_BASES: u16 = 256;
 
@@ -50,9 +52,7 @@ fn check_input(artifact: &Artifact<'_>) -> Result<u32, Error> {
     let y = match artifact.ops().next() {
         Some(Op::Standardise { y, .. }) => y,
         // Its own memory is checked with the operator's regions.
-        Some(Op::Poly { x, .. }) => {
-            return if artifact.manifest().input == (Input::Vector { len: x.len as u16 }) { Ok(0) } else { Err(Error::BadShape) };
-        }
+        Some(Op::Poly { inputs: len, .. }) if artifact.manifest().input == Input::Vector { len } => return Ok(0),
         _ => return Err(Error::BadShape),
     };
     match artifact.manifest().input {
@@ -174,36 +174,49 @@ fn check_shapes(artifact: &Artifact<'_>, i: usize, op: &Op) -> Result<(), Error>
             }
             layer(artifact, x.len, y.len, weights, rows)
         }
-        Op::Poly { x, registers, state, y, float, steps, laws } => {
-            if float && !arch::FLOAT {
-                return Err(Error::NeedsFloat);
-            }
-            let alone = artifact.manifest().op_count == 1;
-            if !alone || x.len == 0 || x.len >= registers.len || registers.len > u32::from(NONE) || y.len != state.len + 1
-            {
-                return Err(Error::BadShape);
-            }
-            program(
-                x.len,
-                artifact.steps(steps, (registers.len - x.len) as usize)?,
-                artifact.laws(laws, state.len as usize)?,
-            )
-        }
+        Op::Poly { .. } => laws(artifact, op),
     }
+}
+
+/// The shape of [`Op::Poly`], a model's only operator.
+#[inline(never)]
+fn laws(artifact: &Artifact<'_>, op: &Op) -> Result<(), Error> {
+    let Op::Poly { registers, state, y, inputs, float, steps, laws } = *op else { return Err(Error::BadShape) };
+    if float && !arch::FLOAT {
+        return Err(Error::NeedsFloat);
+    }
+    let inputs = u32::from(inputs);
+    let follows = |a: Region, b: Region| a.at + 4 * a.len == b.at;
+    if artifact.manifest().op_count != 1
+        || inputs == 0
+        || inputs >= registers.len
+        || registers.at != 0
+        || state.len > MAX_LAWS
+        || registers.len > u32::from(NONE)
+        || y.len != state.len + 1
+        || !follows(registers, state)
+        || !follows(state, y)
+    {
+        return Err(Error::BadShape);
+    }
+    let steps = artifact.steps(steps, (registers.len - inputs) as usize)?;
+    program(inputs, steps, artifact.laws(laws, state.len as usize)?)
 }
 
 /// Steps read registers that were written before, laws any register.
 fn program(inputs: u32, steps: &[Step], laws: &[Law]) -> Result<(), Error> {
     let mut written = inputs;
+    let mut sound = true;
     for step in steps {
-        let before = |register: u8| u32::from(register) < written;
-        if step.kind >= KINDS || step.shift > 63 || !before(step.a) || !(before(step.b) || step.b == NONE) {
-            return Err(Error::BadShape);
-        }
+        // NONE is none of the registers.
+        sound &= u32::from(step.a) < written && (u32::from(step.b) < written || step.b == NONE);
+        sound &= step.kind < KINDS && step.shift < 64;
         written += 1;
     }
-    let sound = |law: &Law| u32::from(law.value) < written && law.smoothing <= 16 && law.shift < 64 && law.zero == 0;
-    if laws.iter().all(sound) { Ok(()) } else { Err(Error::BadShape) }
+    for law in laws {
+        sound &= u32::from(law.value) < written && law.smoothing <= 16 && law.shift < 64 && law.zero == 0;
+    }
+    if sound { Ok(()) } else { Err(Error::BadShape) }
 }
 
 /// Classes, bounds and golden vectors decode and fit the model.

@@ -99,7 +99,7 @@ impl Fields<'_> {
     }
 
     fn op(&mut self) -> Option<Op> {
-        // Every operator but the first kind begins with the region x.
+        // Every operator begins with a region.
         let kind = self.word()?;
         let first = self.region()?;
         Some(match kind {
@@ -155,10 +155,10 @@ impl Fields<'_> {
                 handicaps: if self.flag()? { Some(self.word()?) } else { None },
             },
             10 => Op::Poly {
-                x: first,
-                registers: self.region()?,
+                registers: first,
                 state: self.region()?,
                 y: self.region()?,
+                inputs: self.half()?,
                 float: self.flag()?,
                 steps: self.word()?,
                 laws: self.word()?,
@@ -217,7 +217,7 @@ mod tests {
                         7 => Op::Clamp { x, y, lo, hi },
                         8 => Op::Lookup { x, y, table: a },
                         9 => Op::Match { x, y, weights: a, rows: b, handicaps },
-                        _ => Op::Poly { x, registers: z, state: acc, y, float: relu, steps: a, laws: b },
+                        _ => Op::Poly { registers: z, state: acc, y, inputs: bases, float: relu, steps: a, laws: b },
                     }
                 },
             )
@@ -244,7 +244,7 @@ mod tests {
                 (Some(ours), Ok((theirs, _))) => prop_assert_eq!(ours, theirs),
                 (None, Err(_)) => prop_assert!(!ours.is_done()),
                 // Only a u16 in more bytes than it needs is read here and refused there.
-                (Some(Op::Gate { .. } | Op::Mix { .. }), Err(_)) => {}
+                (Some(Op::Gate { .. } | Op::Mix { .. } | Op::Poly { .. }), Err(_)) => {}
                 (ours, theirs) => prop_assert!(false, "{ours:?} {theirs:?}"),
             }
         }

@@ -238,6 +238,13 @@ impl System {
         System::parse(&stem, &text)
     }
 
+    /// A system of which only the names of its states are known: for recorded data.
+    pub fn unknown(states: &[String], order: usize) -> Result<System> {
+        let list: Vec<String> = states.iter().map(|s| format!("{s:?}")).collect();
+        let text = format!("title = \"Recorded data\"\nstates = [{}]\n[basis]\norder = {order}\n", list.join(", "));
+        System::parse("recorded data", &text)
+    }
+
     /// Reads a system's text; any text gives a system or an error that says where.
     pub fn parse(name: &str, text: &str) -> Result<System> {
         let file: File = toml::from_str(text).map_err(|e| anyhow::anyhow!("{name}: {}", e.to_string().trim_end()))?;
