@@ -1,6 +1,7 @@
 //! The command line. One file a verb; exit codes 0 done, 1 failed, 2 usage, 3 a verification or a
 //! bound does not hold.
 
+mod bench;
 mod boards;
 mod data;
 mod demo;
@@ -67,6 +68,8 @@ enum Verb {
     Verify(VerifyArgs),
     /// Measure a paper's claims and set them beside its figures
     Reproduce(ReproduceArgs),
+    /// Measure speed beside peers
+    Bench(BenchArgs),
     /// Train, export, run on all boards, compare: the tour in one command
     Demo(DemoArgs),
     /// Print a completion script for your shell
@@ -215,6 +218,12 @@ struct ReproduceArgs {
 }
 
 #[derive(Args)]
+struct BenchArgs {
+    /// What is measured: sid
+    what: String,
+}
+
+#[derive(Args)]
 struct DemoArgs {
     /// Folder for what it makes
     #[arg(short, long, default_value = "demo")]
@@ -264,6 +273,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Verb::Run(args) => run::run(&args, place),
         Verb::Verify(args) => verify::run(&args, place),
         Verb::Reproduce(args) => reproduce::run(&args, place),
+        Verb::Bench(args) => bench::run(&args, place),
         Verb::Demo(args) => demo::run(&args, place),
         Verb::Completions { shell } => {
             clap_complete::generate(

@@ -73,13 +73,9 @@ impl Basis {
     }
 
     /// Number of terms.
+    #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> usize {
         self.monomials.len() + self.terms.len()
-    }
-
-    /// Whether there is no term.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Whether all terms are the states themselves, in their order.
