@@ -18,7 +18,7 @@ use crate::fixed::CRC;
 /// The first four bytes.
 pub const MAGIC: [u8; 4] = *b"SMDG";
 /// Bumped by any change of the format.
-pub const FORMAT_VERSION: u16 = 1;
+pub const FORMAT_VERSION: u16 = 2;
 /// Length of the header.
 pub const HEADER_BYTES: usize = 64;
 /// Alignment of the artifact in memory and of its weight section in the artifact.
