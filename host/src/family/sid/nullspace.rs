@@ -1,8 +1,8 @@
 //! The directions that G does not see: its smallest singular values and their right vectors.
 //!
-//! Small matrices by a full SVD. Large ones by `G = QR`, dependent columns last, and inverse iteration of a block on R,
+//! Small matrices by a full SVD. Large ones by a pivoted `GP = QR` and inverse iteration of a block on R,
 //! `Z ← orth(R⁻¹ orth(R⁻ᵀ Z))`, then the SVD of `R·Z`: as accurate as the full SVD (R carries G's rounding,
-//! ε‖G‖), at the price of two QRs. Values are relative to ‖G‖_F, which is within √n of the sum that the
+//! ε‖G‖), at the price of one QR. Values are relative to ‖G‖_F, which is within √n of the sum that the
 //! paper divides by.
 
 use anyhow::{Result, anyhow, ensure};
@@ -61,28 +61,25 @@ pub fn by_inverse_iteration(g: &Mat<f64>, tolerance: f64, par: Par) -> Result<Nu
     let (norm, n) = (norm(g)?, g.ncols());
     let before = faer::get_global_parallelism();
     faer::set_global_parallelism(par);
-    let mut r = g.qr().thin_R().to_owned();
-    // Columns that depend on earlier ones go to the end and R is made anew: with tiny pivots between large ones
-    // each solve would grow by 1/ε a pivot.
-    let (tiny, large): (Vec<usize>, Vec<usize>) = (0..n).partition(|&i| r[(i, i)].abs() < tolerance * norm);
-    let order = [large, tiny].concat();
-    if order.iter().enumerate().any(|(i, k)| i != *k) {
-        let upper = |i: usize, k: usize| if i <= k { r[(i, k)] } else { 0.0 };
-        r = Mat::from_fn(n, n, |i, j| upper(i, order[j])).qr().thin_R().to_owned();
-    }
+    // Column k of R stands for column order[k] of G: dependent ones come last. Without pivots they would stand
+    // between others, where each solve grows by 1/ε a pivot.
+    let qr = g.col_piv_qr();
+    let order: Vec<usize> = qr.P().arrays().0.to_vec();
+    let mut r = qr.thin_R().to_owned();
     faer::set_global_parallelism(before);
-    // A zero on the diagonal is a value below rounding; the solves only need it not to be one.
     for i in 0..n {
-        if r[(i, i)].abs() < f64::EPSILON * norm {
-            r[(i, i)] = f64::EPSILON * norm;
-        }
-        for j in 0..i {
-            r[(i, j)] = 0.0;
-        }
+        (0..i).for_each(|j| r[(i, j)] = 0.0);
+    }
+    // The last block is rounding, and as a matrix of noise far worse to solve with than its size says. What the
+    // solves need of it is its null space, so there it is a small multiple of one.
+    let from = n - (0..n).rev().take_while(|&i| r[(i, i)].abs() < tolerance * norm).count();
+    let mut solved = r.clone();
+    for i in from..n {
+        (i..n).for_each(|j| solved[(i, j)] = if i == j { tolerance * norm } else { 0.0 });
     }
     let mut block = BLOCK.min(n);
     loop {
-        let found = smallest(r.as_ref(), block, norm, tolerance, par)?;
+        let found = smallest([r.as_ref(), solved.as_ref()], block, norm, tolerance, par)?;
         // A few values above the tolerance show the gap.
         if found.len() + 8 <= block || block == n {
             let mut vectors = Mat::zeros(found.len(), n);
@@ -95,14 +92,15 @@ pub fn by_inverse_iteration(g: &Mat<f64>, tolerance: f64, par: Par) -> Result<Nu
     }
 }
 
-fn smallest(r: MatRef<'_, f64>, block: usize, norm: f64, tolerance: f64, par: Par) -> Result<NullSpace> {
+/// From R and, for the solves, R without its noise.
+fn smallest([r, solved]: [MatRef<'_, f64>; 2], block: usize, norm: f64, tolerance: f64, par: Par) -> Result<NullSpace> {
     let n = r.ncols();
     let mut rng = Rng::new(0, "sid inverse iteration", block as u64);
     let mut z = Mat::from_fn(n, block, |_, _| f64::from(rng.normal()));
     for _ in 0..ITERATIONS {
-        solve_lower_triangular_in_place(r.transpose(), z.as_mut(), par);
+        solve_lower_triangular_in_place(solved.transpose(), z.as_mut(), par);
         z = z.qr().compute_thin_Q();
-        solve_upper_triangular_in_place(r, z.as_mut(), par);
+        solve_upper_triangular_in_place(solved, z.as_mut(), par);
         z = z.qr().compute_thin_Q();
     }
     let svd = (r * &z).thin_svd().map_err(|e| anyhow!("no singular values: {e:?}"))?;
