@@ -10,6 +10,7 @@ pub mod graph;
 pub mod infer;
 pub mod inspect;
 pub mod interrupt;
+pub mod law;
 pub mod net;
 pub mod output;
 pub mod population;

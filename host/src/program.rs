@@ -92,8 +92,7 @@ impl Program {
 
     /// Scores of one sample by itself, without its past: 1 ("holds"), and each law's deviation over its band.
     pub fn scores(&self, counts: &[f64]) -> Vec<f64> {
-        let deviations =
-            self.values(counts).into_iter().zip(&self.laws).map(|(h, l)| (h - l.centre).abs() / l.band);
+        let deviations = self.values(counts).into_iter().zip(&self.laws).map(|(h, l)| (h - l.centre).abs() / l.band);
         std::iter::once(1.0).chain(deviations).collect()
     }
 }

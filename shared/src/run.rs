@@ -107,17 +107,9 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
             Input::Vector { .. } => {
                 let &[value] = step else { return Err(Error::WrongChannels) };
                 let i = usize::from(self.taken);
-                if let Some(monitor) = self.monitor {
-                    monitor.take(self.arena, i, value)?;
-                } else {
-                    let Some(Op::Standardise { y, rows }) = self.artifact.ops().next() else {
-                        return Err(Error::Corrupt);
-                    };
-                    let rows = self.artifact.rows(rows, y.len as usize).map_err(|_| Error::Corrupt)?;
-                    let y = i8s(get(self.arena, y, Width::I8)?)?;
-                    if let (Some(y), Some(row)) = (y.get_mut(i), rows.get(i)) {
-                        *y = requant_i8(i32::from(value).wrapping_add(row.bias), row.multiplier, -127);
-                    }
+                match self.monitor {
+                    Some(monitor) => monitor.take(self.arena, i, value)?,
+                    None => take(&self.artifact, self.arena, i, value)?,
                 }
             }
         }
@@ -178,20 +170,17 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
     /// Score `i` of the last run.
     pub fn score(&self, i: usize) -> Option<i32> {
         let (_, width) = self.artifact.output();
-        let size = width.bytes() as usize;
-        let bytes = self.output().ok()?.get(i.checked_mul(size)?..)?;
-        match width {
-            Width::I8 => bytes.first().map(|&b| i32::from(b as i8)),
-            Width::I16 => bytes.first_chunk().map(|&b| i32::from(i16::from_le_bytes(b))),
-            Width::I32 => bytes.first_chunk().map(|&b| i32::from_le_bytes(b)),
-        }
+        element(self.output().ok()?, width, i)
     }
 
     /// Index of the largest score, the first of equals.
     pub fn class(&self) -> u16 {
+        // Found once: each look for the output decodes all operators.
+        let (_, width) = self.artifact.output();
+        let scores = self.output().unwrap_or(&[]);
         let mut best = (i32::MIN, 0);
         let mut i = 0u16;
-        while let Some(score) = self.score(i.into()) {
+        while let Some(score) = element(scores, width, i.into()) {
             if score > best.0 {
                 best = (score, i);
             }
@@ -229,10 +218,27 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
 
     fn walk(&mut self, last: Option<u8>) -> Result<(), Error> {
         let last = last.unwrap_or(u8::MAX);
-        for (_, op) in (0..=last).zip(self.artifact.ops()).skip(1) {
+        let mut ops = self.artifact.ops();
+        let mut left = last;
+        ops.next();
+        // By hand: each adaptor of the iterator copies an operator once more.
+        while left > 0
+            && let Some(op) = ops.next()
+        {
             step::<K>(&self.artifact, self.arena, &op)?;
+            left -= 1;
         }
         Ok(())
+    }
+}
+
+/// Element `i` of an operator's output.
+fn element(bytes: &[u8], width: Width, i: usize) -> Option<i32> {
+    let bytes = bytes.get(i.checked_mul(width.bytes() as usize)?..)?;
+    match width {
+        Width::I8 => bytes.first().map(|&b| i32::from(b as i8)),
+        Width::I16 => bytes.first_chunk().map(|&b| i32::from(i16::from_le_bytes(b))),
+        Width::I32 => bytes.first_chunk().map(|&b| i32::from_le_bytes(b)),
     }
 }
 
@@ -244,7 +250,7 @@ pub fn checksum(bytes: &[u8]) -> u32 {
 fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<(), Error> {
     let corrupt = |_| Error::Corrupt;
     match *op {
-        Op::Standardise { .. } | Op::Poly { .. } => {}
+        Op::Standardise { .. } | Op::Embed { .. } | Op::Poly { .. } => {}
         Op::UnitRms { x, y, gain } => {
             let [x, y] = views(arena, [(x, Width::I8), (y, Width::I8)])?;
             kernel::unit_rms(i8s(x)?, gain, i8s(y)?);
@@ -314,6 +320,32 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
             let y = bytemuck::try_cast_slice_mut(y).map_err(|_| Error::Corrupt)?;
             kernel::matching::<K>(i8s(x)?, weights, rows, handicaps, y);
         }
+        Op::Sparse { x, y, width, relu, layout, groups, counts, entries, rows } => {
+            let matrix = model.sparse(layout, (x.len, y.len), groups, counts, entries).map_err(corrupt)?;
+            let rows = model.rows(rows, y.len as usize).map_err(corrupt)?;
+            let [x, y] = views(arena, [(x, Width::I8), (y, width)])?;
+            kernel::sparse::<K>(i8s(x)?, &matrix, rows, out(y, width, relu)?);
+        }
+    }
+    Ok(())
+}
+
+/// Value `i` of a vector, standardised or embedded.
+fn take(artifact: &Artifact<'_>, arena: &mut [u8], i: usize, value: i16) -> Result<(), Error> {
+    match artifact.ops().next() {
+        Some(Op::Standardise { y, rows }) => {
+            let rows = artifact.rows(rows, y.len as usize).map_err(|_| Error::Corrupt)?;
+            let y = i8s(get(arena, y, Width::I8)?)?;
+            if let (Some(y), Some(row)) = (y.get_mut(i), rows.get(i)) {
+                *y = requant_i8(i32::from(value).wrapping_add(row.bias), row.multiplier, -127);
+            }
+        }
+        Some(Op::Embed { y, vocabulary, dim, table }) => {
+            let size = usize::from(vocabulary) * usize::from(dim);
+            let table = artifact.i8s(table, size).map_err(|_| Error::Corrupt)?;
+            kernel::embed(value, table, vocabulary, dim, i, i8s(get(arena, y, Width::I8)?)?);
+        }
+        _ => return Err(Error::Corrupt),
     }
     Ok(())
 }

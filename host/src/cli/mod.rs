@@ -68,8 +68,8 @@ enum Verb {
     Verify(VerifyArgs),
     /// Measure a paper's claims and set them beside its figures
     Reproduce(ReproduceArgs),
-    /// Measure speed beside peers
-    Bench(BenchArgs),
+    /// Measure speed beside that of peers doing the same work
+    Bench(bench::BenchArgs),
     /// Train, export, run on all boards, compare: the tour in one command
     Demo(DemoArgs),
     /// Print a completion script for your shell
@@ -145,9 +145,18 @@ struct ExportArgs {
     /// The artifact
     #[arg(short, long, default_value = "model.smg")]
     output: PathBuf,
-    /// Check that it fits this board
+    /// Check that it fits this board, and choose layouts for it
     #[arg(long)]
     board: Option<String>,
+    /// How matrices with many zeros are stored: whatever takes fewest instructions, or dense
+    #[arg(long, value_enum, default_value_t = Layout::Auto)]
+    layout: Layout,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Layout {
+    Auto,
+    Dense,
 }
 
 #[derive(Args)]
@@ -215,12 +224,6 @@ struct ReproduceArgs {
     /// Folder for the tables and plots [default: none are written]
     #[arg(short, long)]
     output: Option<PathBuf>,
-}
-
-#[derive(Args)]
-struct BenchArgs {
-    /// What is measured: sid
-    what: String,
 }
 
 #[derive(Args)]

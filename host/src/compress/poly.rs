@@ -56,7 +56,11 @@ pub(super) fn export(
         .boards
         .iter()
         .map(|(name, core)| {
-            (name.clone(), cost::instructions(&input, std::iter::once(op), *core), cost::per_sample(&input, *core))
+            (
+                name.clone(),
+                cost::instructions(&input, std::iter::once(op), *core),
+                cost::per_sample(&input, Some(&op), *core),
+            )
         })
         .collect();
     let parts = Parts {
@@ -65,6 +69,7 @@ pub(super) fn export(
         arena_bytes: (4 * (registers + 2 * laws + 1)) as u32,
         ops: &[op],
         classes: &graph.classes,
+        unit: 1.0 / BAND as f32,
         bounds: &bounds,
         provenance: &description.provenance,
         weights: &weights,
@@ -92,10 +97,8 @@ struct Lowering<'a> {
 impl<'a> Lowering<'a> {
     fn new(program: &'a Program, inputs: &[Vec<f32>]) -> Result<Self> {
         let n = program.units.len();
-        let met: Vec<Vec<f64>> = inputs
-            .iter()
-            .map(|x| program.registers(&x.iter().map(|v| f64::from(*v)).collect::<Vec<_>>()))
-            .collect();
+        let met: Vec<Vec<f64>> =
+            inputs.iter().map(|x| program.registers(&x.iter().map(|v| f64::from(*v)).collect::<Vec<_>>())).collect();
         let mut reach: Vec<f64> = program.units.iter().map(|u| 32768.0 * u).collect();
         for (i, step) in program.steps.iter().enumerate() {
             reach.push(match *step {
@@ -194,8 +197,7 @@ impl<'a> Lowering<'a> {
             Step::Rsqrt { a } => {
                 let unit = self.reach[n + i] / LIMIT;
                 // r = c·2^(44 − shift)/√a: the chip's root comes in 2⁻²⁸ of 2¹⁶/√a.
-                let (c, shift) =
-                    constant(1.0 / (scale[a].sqrt() * unit), 44.0).with_context(|| format!("step {i}"))?;
+                let (c, shift) = constant(1.0 / (scale[a].sqrt() * unit), 44.0).with_context(|| format!("step {i}"))?;
                 ensure!(shift >= 16, "step {i}: 1/√a is too large for fixed point; use --set arithmetic=float");
                 let chip = Chip { kind: RSQRT, a: place[a], b: NONE, shift, c };
                 (self.push(chip)?, unit)
@@ -216,7 +218,8 @@ impl<'a> Lowering<'a> {
         ensure!(band.is_finite() && band > 0.0 && centre.is_finite(), "a band of {} about {}", law.band, law.centre);
         ensure!(law.smoothing <= 16, "smoothing {} is beyond 16", law.smoothing);
         let gain = f64::from(BAND) / band;
-        let chip = Law { value: self.place[law.value], smoothing: law.smoothing, shift: 0, zero: 0, centre: 0, gain: 0 };
+        let chip =
+            Law { value: self.place[law.value], smoothing: law.smoothing, shift: 0, zero: 0, centre: 0, gain: 0 };
         if self.program.float {
             let bits = |c: f64| (c as f32).to_bits() as i32;
             return Ok(Law { centre: bits(centre), gain: bits(gain), ..chip });

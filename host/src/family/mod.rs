@@ -3,6 +3,7 @@
 //! A family is a folder beside this file and a handful of functions, [`Family`]. It uses the
 //! mechanisms (`net`, `engine`, `population`, `data`, `report`) and never another family.
 
+pub mod lottery;
 pub mod parsnets;
 pub mod sid;
 
@@ -237,7 +238,7 @@ pub fn reproduced(family: &str, rows: &[Row], seconds: f64, output: Output) -> V
 }
 
 /// All families; each is a folder beside this file.
-pub const FAMILIES: &[&dyn Family] = &[&parsnets::ParsNets, &sid::Sid];
+pub const FAMILIES: &[&dyn Family] = &[&parsnets::ParsNets, &lottery::Lottery, &sid::Sid];
 
 /// The family of that name; the error names the nearest ones.
 ///

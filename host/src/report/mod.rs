@@ -7,6 +7,8 @@
 //! | figure | shows | file |
 //! | --- | --- | --- |
 //! | [`LinePlot`] | series against a step, with bands of deviation | `line.rs` |
+//! | [`Histogram`] | how often values fall where, by kind | `histogram.rs` |
+//! | [`ScatterPlot`] | many points on a plane | `scatter.rs` |
 //! | [`FrontPlot`] | accuracy against cost, with the Pareto front | `front.rs` |
 //! | [`HeatMap`] | confusion matrix, angles, shares | `heat.rs` |
 //! | [`SpectrumPlot`] | singular values within and between classes | `spectrum.rs` |
@@ -36,12 +38,14 @@ mod canvas;
 mod frame;
 mod front;
 mod heat;
+mod histogram;
 mod label;
 mod line;
 mod number;
 mod page;
 mod pareto;
 mod scale;
+mod scatter;
 mod shares;
 mod spectrum;
 mod table;
@@ -53,10 +57,12 @@ mod tests;
 
 pub use front::{FrontPlot, FrontPoint, FrontSeries};
 pub use heat::{HeatMap, Shading};
+pub use histogram::Histogram;
 pub use line::{LinePlot, Panel, Series};
 pub use number::Unit;
 pub use page::{Figure, Item, Page, Section};
 pub use scale::{Axis, Scale};
+pub use scatter::ScatterPlot;
 pub use shares::{ShareBars, ShareColumn};
 pub use spectrum::SpectrumPlot;
 pub use table::{Cell, Table};

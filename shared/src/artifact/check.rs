@@ -1,6 +1,6 @@
 //! Everything that must hold before a model may run: regions, shapes, constants, accumulators.
 
-use super::{Artifact, Class, Error, GoldenVector, Input, Items};
+use super::{Artifact, Class, Error, GoldenVector, Input, Items, sparse};
 use crate::fixed::{ACC_LIMIT, Row};
 use crate::kernel::{
     arch,
@@ -49,10 +49,14 @@ pub(super) fn check(artifact: &Artifact<'_>) -> Result<(), Error> {
 
 /// End of the input's own memory in the arena.
 fn check_input(artifact: &Artifact<'_>) -> Result<u32, Error> {
-    let y = match artifact.ops().next() {
-        Some(Op::Standardise { y, .. }) => y,
+    let y = match (artifact.ops().next(), artifact.manifest().input) {
+        (Some(Op::Standardise { y, .. }), _) => y,
+        // Each token gives as many elements as the table has columns.
+        (Some(Op::Embed { y, dim, .. }), Input::Vector { len }) if product(len.into(), dim.into())? == y.len => {
+            return Ok(0);
+        }
         // Its own memory is checked with the operator's regions.
-        Some(Op::Poly { inputs: len, .. }) if artifact.manifest().input == Input::Vector { len } => return Ok(0),
+        (Some(Op::Poly { inputs, .. }), Input::Vector { len }) if inputs == len => return Ok(0),
         _ => return Err(Error::BadShape),
     };
     match artifact.manifest().input {
@@ -173,6 +177,17 @@ fn check_shapes(artifact: &Artifact<'_>, i: usize, op: &Op) -> Result<(), Error>
                 artifact.i32s(handicaps, y.len as usize)?;
             }
             layer(artifact, x.len, y.len, weights, rows)
+        }
+        Op::Sparse { x, y, width, layout, groups, counts, entries, rows, .. } => {
+            narrow(width)?;
+            let matrix = artifact.sparse(layout, (x.len, y.len), groups, counts, entries)?;
+            sparse::check(&matrix, x.len as usize, artifact.rows(rows, y.len as usize)?)
+        }
+        Op::Embed { vocabulary, dim, table, .. } => {
+            if i != 0 || vocabulary == 0 {
+                return Err(Error::BadShape);
+            }
+            no_extremes(artifact.i8s(table, usize::from(vocabulary) * usize::from(dim))?)
         }
         Op::Poly { .. } => laws(artifact, op),
     }

@@ -8,6 +8,7 @@ mod check;
 mod header;
 mod manifest;
 mod ops;
+mod sparse;
 
 pub use header::{ALIGNMENT, FORMAT_VERSION, HEADER_BYTES, Header, MAGIC};
 pub use manifest::{Bound, Class, Golden, GoldenVector, Input, Items, Manifest, Metric, Provenance, golden_sample};
@@ -16,7 +17,8 @@ pub use ops::Ops;
 
 use crate::fixed::Row;
 use crate::kernel::poly::{Law, Step};
-use crate::op::{Region, Width};
+use crate::kernel::{Sparse, group_bytes, runs};
+use crate::op::{Layout, Region, Width};
 
 /// Why bytes are not an artifact, or not one that this build runs. The number is the wire's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,6 +193,31 @@ impl<'a> Artifact<'a> {
     /// `n` int32 constants at `at`.
     pub fn i32s(&self, at: u32, n: usize) -> Result<&'a [i32], Error> {
         self.constants(at, n)
+    }
+
+    /// `n` u16 constants at `at`.
+    pub fn u16s(&self, at: u32, n: usize) -> Result<&'a [u16], Error> {
+        self.constants(at, n)
+    }
+
+    /// `n` bytes at `at`.
+    pub fn u8s(&self, at: u32, n: usize) -> Result<&'a [u8], Error> {
+        self.constants(at, n)
+    }
+
+    /// A sparse matrix of `n_in` columns and `n_out` rows: `groups` groups at `entries`, as many of
+    /// each row (of each four) as `counts` says.
+    pub fn sparse(
+        &self,
+        layout: Layout,
+        (n_in, n_out): (u32, u32),
+        groups: u32,
+        counts: u32,
+        entries: u32,
+    ) -> Result<Sparse<'a>, Error> {
+        let counts = self.u16s(counts, runs(layout, n_out as usize))?;
+        let bytes = (groups as usize).checked_mul(group_bytes(layout, n_in as usize)).ok_or(Error::BadConstants)?;
+        Ok(Sparse { layout, counts, entries: self.u8s(entries, bytes)? })
     }
 
     /// `n` rows at `at`.

@@ -165,9 +165,8 @@ fn find(
     let rank_tolerance = system.file.tolerance.rank.max(noise.unwrap_or(0.0));
     let independent = independence(&gradients, rank_tolerance)?;
     let laws = formulas.into_iter().enumerate().map(|(l, (name, _, f))| {
-        let squares: f64 = (0..g.nrows())
-            .map(|s| f.terms.iter().map(|&(k, c)| c * g[(s, k)]).sum::<f64>().powi(2))
-            .sum();
+        let squares: f64 =
+            (0..g.nrows()).map(|s| f.terms.iter().map(|&(k, c)| c * g[(s, k)]).sum::<f64>().powi(2)).sum();
         let length = f.terms.iter().map(|t| t.1 * t.1).sum::<f64>().sqrt();
         Law {
             name,

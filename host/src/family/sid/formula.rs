@@ -30,7 +30,8 @@ pub fn formula(terms: &[(usize, f64)], labels: &[String], tolerance: f64) -> For
         terms.iter().map(|t| Fraction::near(t.1 / scale, tolerance * largest.max(1.0), DENOMINATOR)).collect()
     };
     // Over each coefficient in turn, the first ones: whole numbers of the smallest largest.
-    let whole = terms.iter().take(8).filter_map(|t| whole(&fractions(t.1)?)).min_by_key(|w| w.iter().map(|v| v.abs()).max());
+    let whole =
+        terms.iter().take(8).filter_map(|t| whole(&fractions(t.1)?)).min_by_key(|w| w.iter().map(|v| v.abs()).max());
     let first = terms.first().map_or(1.0, |t| t.1);
     let scaled: (Vec<f64>, Vec<String>, bool) = match (whole, fractions(first)) {
         (Some(whole), _) if whole.iter().all(|w| w.abs() <= WHOLE) => {

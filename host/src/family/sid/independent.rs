@@ -98,9 +98,8 @@ mod tests {
     fn dependent_laws_are_left_out() {
         // Gradients of x, y, x·y (depends on both), and z at a few points.
         let points = [[1.0, 2.0], [0.5, -3.0], [2.0, 2.0]];
-        let at = |p: &[f64; 2]| {
-            vec![vec![1.0, 0.0, 0.0], vec![0.0, 1.0, 0.0], vec![p[1], p[0], 0.0], vec![0.0, 0.0, 1e-3]]
-        };
+        let at =
+            |p: &[f64; 2]| vec![vec![1.0, 0.0, 0.0], vec![0.0, 1.0, 0.0], vec![p[1], p[0], 0.0], vec![0.0, 0.0, 1e-3]];
         let gradients: Vec<_> = points.iter().map(at).collect();
         let found = independence(&gradients, 1e-6).unwrap();
         assert_eq!(found, Independence { rank: 3, confidence: 1.0, chosen: vec![0, 1, 3] });

@@ -27,8 +27,7 @@ pub fn page(folder: &Path) -> Result<Page> {
         page = page.fact("noise of the rates", format!("{:.2} %", 100.0 * noise));
     }
     // Rounding has no meaning below 1e-18; a zero would have no place.
-    let points: Vec<(f64, f64)> =
-        f.spectrum.iter().enumerate().map(|(i, v)| (i as f64 + 1.0, v.max(1e-18))).collect();
+    let points: Vec<(f64, f64)> = f.spectrum.iter().enumerate().map(|(i, v)| (i as f64 + 1.0, v.max(1e-18))).collect();
     let last = points.len() as f64;
     let line = vec![(1.0, f.tolerance), (last.max(2.0), f.tolerance)];
     let plot = LinePlot::new(
@@ -58,10 +57,11 @@ pub fn page(folder: &Path) -> Result<Page> {
             table = table.strong();
         }
     }
-    page = page.section(Section::new("The laws").table(
-        table,
-        "Each sum stays what it is. Those that stand out are independent: the others follow from them.",
-    ));
+    page =
+        page.section(Section::new("The laws").table(
+            table,
+            "Each sum stays what it is. Those that stand out are independent: the others follow from them.",
+        ));
     if let Some(reason) = &run.no_monitor {
         return Ok(page.section(Section::new("Monitor").text(format!("There is none: {reason}."))));
     }
@@ -75,7 +75,9 @@ pub fn page(folder: &Path) -> Result<Page> {
         plot = plot.panel(Axis::plain(name.clone()), vec![Series::new(name.clone(), points)]);
     }
     let caption = match &drill.fault {
-        Some((title, onset)) => format!("Values of the laws on a recording with noise. From sample {onset} on: {title}."),
+        Some((title, onset)) => {
+            format!("Values of the laws on a recording with noise. From sample {onset} on: {title}.")
+        }
         None => "Values of the laws on a recording that was held out.".into(),
     };
     page = page.section(Section::new("Values").figure(&plot, caption));
@@ -89,8 +91,10 @@ fn wide(x: &[i16]) -> Vec<f64> {
 
 /// The chip's own scores in time.
 fn alarms(run: &SidRun, graph: &crate::graph::Graph, drill: &Stream) -> Result<Section> {
-    let inputs: Vec<Vec<f32>> = drill.inputs.iter().take(1000).map(|x| x.iter().map(|v| f32::from(*v)).collect()).collect();
-    let model = compress::export(graph, &inputs, &description(compress::Provenance::default())?)?;
+    let inputs: Vec<Vec<f32>> =
+        drill.inputs.iter().take(1000).map(|x| x.iter().map(|v| f32::from(*v)).collect()).collect();
+    let description = description(compress::Provenance::default(), compress::Layout::Auto, None)?;
+    let model = compress::export(graph, &inputs, &description)?.bytes;
     let mut arena = Vec::new();
     let mut host = Host::new(model.artifact()?, &mut arena)?;
     let mut series: Vec<Vec<(f64, f64)>> = vec![Vec::new(); run.watched.len()];
@@ -111,7 +115,9 @@ fn alarms(run: &SidRun, graph: &crate::graph::Graph, drill: &Stream) -> Result<S
     all.push(Series::new("band", vec![(0.0, 1.0), (drill.inputs.len() as f64 - 1.0, 1.0)]).dashed());
     let plot = LinePlot::new(Axis::count("sample"), Axis::plain("running deviation over band"), all);
     let text = match first {
-        Some((t, name)) => format!("The first alarm after the fault's onset comes at sample {t} and names the law: {name}."),
+        Some((t, name)) => {
+            format!("The first alarm after the fault's onset comes at sample {t} and names the law: {name}.")
+        }
         None => "No alarm.".into(),
     };
     Ok(Section::new("Alarms")

@@ -81,7 +81,11 @@ pub fn watched(system: &System, found: &Found, wanted: &[String]) -> Result<Vec<
         wanted.iter().map(of).collect::<Result<_>>()?
     };
     ensure!(!laws.is_empty(), "{} has no law to watch", system.name);
-    ensure!(laws.len() <= LAWS, "{} laws; a monitor watches {LAWS} at most: name some with --set laws=\"a;b\"", laws.len());
+    ensure!(
+        laws.len() <= LAWS,
+        "{} laws; a monitor watches {LAWS} at most: name some with --set laws=\"a;b\"",
+        laws.len()
+    );
     Ok(laws)
 }
 
@@ -136,7 +140,8 @@ fn calibrate(program: &mut Program, values: &[Vec<f64>], rate: f64) -> Result<()
         "{n} samples are too few to set a rate of {rate}: {} are needed; record more, or allow a higher rate",
         (ALARMS / rate).ceil()
     );
-    if let Some((s, l)) = (0..n).flat_map(|s| (0..laws).map(move |l| (s, l))).find(|&(s, l)| !values[s][l].is_finite()) {
+    if let Some((s, l)) = (0..n).flat_map(|s| (0..laws).map(move |l| (s, l))).find(|&(s, l)| !values[s][l].is_finite())
+    {
         anyhow::bail!("law {l} has no finite value at sample {s} of the recording");
     }
     let mut deviations = vec![Vec::with_capacity(n); laws];
@@ -209,9 +214,10 @@ pub fn drill(
     [before, during, after]: [usize; 3],
     seed: u64,
 ) -> Result<Drill> {
-    let (_, law) = laws.iter().find(|l| l.0 == fault.breaks).with_context(|| {
-        format!("the fault {:?} breaks {:?}, which is not watched", fault.title, fault.breaks)
-    })?;
+    let (_, law) = laws
+        .iter()
+        .find(|l| l.0 == fault.breaks)
+        .with_context(|| format!("the fault {:?} breaks {:?}, which is not watched", fault.title, fault.breaks))?;
     let mut states = trajectory(system, before + 1, None, 0)?;
     let start = states.pop().context("a start")?;
     let amplitude = amplitude(system, law, fault, drift, &start, during)?;

@@ -136,7 +136,8 @@ mod tests {
         let mut random = |m: usize, n: usize| Mat::<f64>::from_fn(m, n, |_, _| f64::from(rng.normal()));
         let (u, v) = (random(rows, n).qr().compute_thin_Q(), random(n, n).qr().compute_thin_Q());
         // 40 zeros, then values from 1e-7 up to 1
-        let sigma = |k: usize| if k < null { 0.0 } else { 10f64.powf(-7.0 * (n - 1 - k) as f64 / (n - 1 - null) as f64) };
+        let sigma =
+            |k: usize| if k < null { 0.0 } else { 10f64.powf(-7.0 * (n - 1 - k) as f64 / (n - 1 - null) as f64) };
         let g = Mat::from_fn(rows, n, |i, j| (0..n).map(|k| u[(i, k)] * sigma(k) * v[(j, k)]).sum::<f64>());
         let (a, b) = (full(&g, 1e-11).unwrap(), by_inverse_iteration(&g, 1e-11, Par::Seq).unwrap());
         assert_eq!((a.len(), b.len()), (null, null));

@@ -64,14 +64,17 @@ impl Recording {
             for (cell, column) in cells.iter().zip(&columns) {
                 match cell.parse::<f64>() {
                     Ok(v) if v.is_finite() => values.push(v),
-                    _ => bail!("{name}, line {}, column {column}: {cell:?} is not a number; remove the row or fill it in", i + 1),
+                    _ => bail!(
+                        "{name}, line {}, column {column}: {cell:?} is not a number; remove the row or fill it in",
+                        i + 1
+                    ),
                 }
             }
             let t = values.remove(time);
             let run = runs.last_mut().context("a run")?;
             let n = run.len();
-            let breaks = n > 0
-                && (t <= run[n - 1].0 || (n > 1 && t - run[n - 1].0 > 3.0 * (run[n - 1].0 - run[n - 2].0)));
+            let breaks =
+                n > 0 && (t <= run[n - 1].0 || (n > 1 && t - run[n - 1].0 > 3.0 * (run[n - 1].0 - run[n - 2].0)));
             if breaks {
                 runs.push(vec![(t, values)]);
             } else {
@@ -89,7 +92,12 @@ impl Recording {
     fn states(&self, system: &System) -> Result<Vec<usize>> {
         let of = |s: &String| {
             self.columns.iter().position(|c| c == s).with_context(|| {
-                format!("{}: no column {s:?}, a state of {}; its columns are {}", self.name, system.name, self.columns.join(", "))
+                format!(
+                    "{}: no column {s:?}, a state of {}; its columns are {}",
+                    self.name,
+                    system.name,
+                    self.columns.join(", ")
+                )
             })
         };
         system.states.iter().map(of).collect()

@@ -195,11 +195,8 @@ mod tests {
     #[test]
     fn mixed_laws_are_told_apart() {
         let (a, b, c) = (0.5f64.sqrt(), (1.0f64 / 3.0).sqrt(), 1.0);
-        let laws = vec![
-            vec![a, a, 0.0, 0.0, 0.0, 0.0],
-            vec![0.0, 0.0, b, -b, b, 0.0],
-            vec![0.0, 0.0, 0.0, 0.0, 0.0, c],
-        ];
+        let laws =
+            vec![vec![a, a, 0.0, 0.0, 0.0, 0.0], vec![0.0, 0.0, b, -b, b, 0.0], vec![0.0, 0.0, 0.0, 0.0, 0.0, c]];
         let mut mixed = laws.clone();
         for (i, j, angle) in [(0, 1, 0.7), (1, 2, 1.9), (0, 2, -0.4)] {
             turn(&mut mixed, i, j, angle);

@@ -268,9 +268,10 @@ impl System {
         let definitions = definitions(&file.define, &mut names, n)?;
         let parse = |what: &str, text: &str| Expr::parse(text, &names).with_context(|| format!("{what} = {text:?}"));
         let state = |what: &str, name: &str| {
-            file.states.iter().position(|s| s == name).with_context(|| {
-                format!("{what}: {name:?} is no state; the states are {}", file.states.join(", "))
-            })
+            file.states
+                .iter()
+                .position(|s| s == name)
+                .with_context(|| format!("{what}: {name:?} is no state; the states are {}", file.states.join(", ")))
         };
         for name in file.equations.keys() {
             state("equations", name)?;
@@ -412,8 +413,7 @@ impl System {
 
     /// A state in words.
     pub fn at(&self, x: &[f64]) -> String {
-        let mut text: Vec<String> =
-            self.states.iter().zip(x).take(6).map(|(s, v)| format!("{s} = {v:.4}")).collect();
+        let mut text: Vec<String> = self.states.iter().zip(x).take(6).map(|(s, v)| format!("{s} = {v:.4}")).collect();
         if self.states.len() > 6 {
             text.push("…".into());
         }
@@ -423,7 +423,10 @@ impl System {
     /// Where the recording starts; states that the file does not name start at 0.
     pub fn start(&self) -> Result<(&Orbit, Vec<f64>)> {
         let orbit = self.file.orbit.as_ref().with_context(|| {
-            format!("{} has no [orbit]: where a recording starts, its step and noise; a monitor is calibrated on one", self.name)
+            format!(
+                "{} has no [orbit]: where a recording starts, its step and noise; a monitor is calibrated on one",
+                self.name
+            )
         })?;
         Ok((orbit, self.states.iter().map(|s| orbit.start.get(s).copied().unwrap_or(0.0)).collect()))
     }

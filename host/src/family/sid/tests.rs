@@ -1,6 +1,7 @@
 //! The counts that are known of every built-in system, what a stranger may get wrong, and what a monitor promises.
 
 use super::*;
+use crate::compress::Layout;
 use crate::infer::{Host, description};
 
 #[test]
@@ -23,9 +24,8 @@ fn every_system_has_its_known_count() {
 
 #[test]
 fn laws_read_as_in_the_books() {
-    let formulas = |name: &str| -> Vec<String> {
-        measure(name, 0, 0).unwrap().0.laws.into_iter().map(|l| l.formula).collect()
-    };
+    let formulas =
+        |name: &str| -> Vec<String> { measure(name, 0, 0).unwrap().0.laws.into_iter().map(|l| l.formula).collect() };
     for (name, law) in [
         ("lotka-volterra", "x + y + z"),
         ("lotka-volterra", "x·y·z"),
@@ -105,9 +105,8 @@ fn kepler(watch: &Watch) -> (System, Vec<(String, Expr)>, Sensors, crate::compre
     let monitor = build(&system, &laws, &sensors, counts, watch).unwrap();
     let inputs: Vec<Vec<f32>> =
         recording(&states, &sensors, 0).take(1000).map(|x| x.iter().map(|v| f32::from(*v)).collect()).collect();
-    let model =
-        crate::compress::export(&monitor.graph, &inputs, &description(crate::compress::Provenance::default()).unwrap());
-    (system, laws, sensors, model.unwrap())
+    let description = description(crate::compress::Provenance::default(), Layout::Auto, None).unwrap();
+    (system, laws, sensors, crate::compress::export(&monitor.graph, &inputs, &description).unwrap().bytes)
 }
 
 /// Over 10⁶ samples with fresh noise, alarms come as often as stated, within 20 %.
@@ -118,7 +117,8 @@ fn false_alarms_come_at_the_stated_rate() {
         let (states, sensors) = orbit(&system).unwrap();
         let mut arena = Vec::new();
         let mut host = Host::new(model.artifact().unwrap(), &mut arena).unwrap();
-        let alarms = recording(&states, &sensors, 99).take(1_000_000).filter(|x| host.answer(x).unwrap().class > 0).count();
+        let alarms =
+            recording(&states, &sensors, 99).take(1_000_000).filter(|x| host.answer(x).unwrap().class > 0).count();
         println!("float {float}: {alarms} alarms of 1000 stated");
         assert!((800..=1200).contains(&alarms), "{alarms} alarms in 10⁶ samples at a stated rate of 1e-3");
     }
