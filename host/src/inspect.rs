@@ -126,5 +126,11 @@ fn shape(artifact: &Artifact<'_>, op: &Op) -> String {
             format!("{} of {vocabulary} tokens × {dim}", y.len.checked_div(dim.into()).unwrap_or(0))
         }
         Op::Match { x, y, .. } => format!("{} → {} classes", x.len, y.len),
+        Op::Poly { registers, state, inputs, float, .. } => format!(
+            "{inputs} → {} steps → {} laws, {}",
+            registers.len.saturating_sub(inputs.into()),
+            state.len,
+            if float { "f32" } else { "fixed point" }
+        ),
     }
 }

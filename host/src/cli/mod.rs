@@ -205,9 +205,9 @@ struct RunArgs {
     /// Data set [default: the one it was trained on]
     #[arg(long)]
     data: Option<String>,
-    /// Number of samples
-    #[arg(long, default_value_t = 12, value_parser = at_least_one)]
-    samples: usize,
+    /// Number of samples [default: 12, all of a stream]
+    #[arg(long, value_parser = at_least_one)]
+    samples: Option<usize>,
 }
 
 #[derive(Args)]

@@ -12,7 +12,10 @@ pub fn run(args: &RunArgs, workplace: &Place) -> Result<()> {
     let output = workplace.output;
     let model = read_model(&args.model)?;
     let artifact = model.artifact()?;
-    let samples = verify::samples(&artifact, args.data.as_deref(), workplace)?.spread(args.samples);
+    let samples = verify::samples(&artifact, args.data.as_deref(), workplace)?;
+    // A stream is run whole, unless fewer were asked for.
+    let count = args.samples.unwrap_or(if samples.ordered { usize::MAX } else { 12 });
+    let samples = samples.spread(count);
     let mut arena = Vec::new();
     let mut host = Host::new(artifact, &mut arena)?;
     let place = args.place.port.as_deref().or(args.place.board.as_deref());
@@ -72,11 +75,18 @@ fn classes(
         .zip(&samples.ids)
         .map(|(row, id)| json!({ "sample": id, "class": row[1], "answer": row[2] }))
         .collect();
-    let last = format!("{right} of {} right", rows.len());
-    Ok((
-        Lines { header: vec!["sample", "class", "answer", ""], rows, last },
-        json!({ "right": right, "answers": objects }),
-    ))
+    let mut last = format!("{right} of {} right", rows.len());
+    let mut header = vec!["sample", "class", "answer", ""];
+    if samples.ordered {
+        // Of a stream only where the answer changes.
+        let alarm = rows.iter().find(|row| row[2] != "holds" && row[1] != "holds");
+        last = alarm.map_or("no alarm".into(), |row| format!("alarm at sample {}: {}", row[0], row[2])) + "; " + &last;
+        header[0] = "from sample";
+        let all = rows;
+        let changes = all.iter().enumerate().filter(|(i, row)| *i == 0 || all[i - 1][1..] != row[1..]);
+        rows = changes.map(|(_, row)| row.clone()).collect();
+    }
+    Ok((Lines { header, rows, last }, json!({ "right": right, "answers": objects })))
 }
 
 /// A model without classes answers numbers, in the artifact's unit.

@@ -4,6 +4,7 @@
 
 mod arena;
 mod calibrate;
+mod poly;
 mod quantise;
 mod sign;
 mod sparse;
