@@ -56,12 +56,7 @@ struct Lines {
     last: String,
 }
 
-fn classes(
-    names: &[&str],
-    samples: &Samples,
-    truths: &[String],
-    answers: &[Answer],
-) -> Result<(Lines, Value)> {
+fn classes(names: &[&str], samples: &Samples, truths: &[String], answers: &[Answer]) -> Result<(Lines, Value)> {
     let mut rows = Vec::new();
     let mut right = 0;
     for ((id, truth), answer) in samples.ids.iter().zip(truths).zip(answers) {

@@ -212,8 +212,7 @@ mod tests {
         let data: Data<f64> = Data::drawn(Task::InContext, 1);
         let recipe = settings.recipe().unwrap();
         let transformer = Transformer { samples: data.train.clone(), batch: Some(8) };
-        let mut engine =
-            Candle::new(Arc::new(transformer), training(&settings, &recipe), &[3], &Device::Cpu).unwrap();
+        let mut engine = Candle::new(Arc::new(transformer), training(&settings, &recipe), &[3], &Device::Cpu).unwrap();
         let wiring = wiring(recipe.reduction).unwrap();
         let before = engine.outputs(&data.test.inputs).unwrap().remove(0);
         let parameters = engine.state(0).unwrap().parameters;
