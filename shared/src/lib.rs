@@ -10,6 +10,7 @@ pub mod cost;
 pub mod features;
 pub mod fixed;
 pub mod kernel;
+mod monitor;
 pub mod op;
 pub mod run;
 pub mod wire;
