@@ -167,6 +167,18 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
         self.output_of(self.artifact.manifest().op_count.saturating_sub(1))
     }
 
+    /// What the class table is multiplied with, int8; stands there after a whole run. `None` without a table.
+    pub fn table_input(&self) -> Option<&[i8]> {
+        let Some(Op::Match { x, .. }) = self.artifact.ops().last() else { return None };
+        let bytes = self.arena.get(range(x, Width::I8))?;
+        bytemuck::try_cast_slice(bytes).ok()
+    }
+
+    /// The arena, for [`explain`](crate::explain).
+    pub fn arena(&self) -> &[u8] {
+        self.arena
+    }
+
     /// Score `i` of the last run.
     pub fn score(&self, i: usize) -> Option<i32> {
         let (_, width) = self.artifact.output();

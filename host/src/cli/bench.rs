@@ -13,6 +13,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
+use crate::engine::instruction_set;
 use crate::family::Place;
 use crate::output::Output;
 
@@ -121,14 +122,11 @@ fn json(measured: &Measured, seconds: f64) -> Value {
     })
 }
 
-/// `cpu`, `simd`: the widest that the processor has and kernels are compiled for, and `threads`.
+/// `cpu`, `simd`: the kernels that the engine chose, and the number of `threads` measured with.
 fn machine() -> Value {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let field = |name: &str| info.lines().find(|l| l.starts_with(name)).and_then(|l| Some(l.split_once(':')?.1.trim()));
-    let flags: Vec<&str> = field("flags").unwrap_or_default().split(' ').collect();
-    let simd = [("avx512f", "AVX-512"), ("avx2", "AVX2")].into_iter().find(|s| flags.contains(&s.0));
-    let arch = std::env::consts::ARCH;
-    json!({ "cpu": field("model name").unwrap_or(arch), "simd": simd.map_or(arch, |s| s.1), "threads": 1 })
+    let model = info.lines().find(|l| l.starts_with("model name")).and_then(|l| Some(l.split_once(':')?.1.trim()));
+    json!({ "cpu": model.unwrap_or(std::env::consts::ARCH), "simd": instruction_set(), "threads": 1 })
 }
 
 /// Three significant digits, as a number.

@@ -3,6 +3,7 @@
 //! A family is a folder beside this file and a handful of functions, [`Family`]. It uses the
 //! mechanisms (`net`, `engine`, `population`, `data`, `report`) and never another family.
 
+pub mod bimt;
 pub mod lottery;
 pub mod parsnets;
 pub mod sid;
@@ -11,7 +12,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use smidgen_shared::artifact::Provenance;
+use smidgen_shared::artifact::{Artifact, Provenance};
 
 use crate::compress;
 use crate::data::Source;
@@ -50,6 +51,23 @@ pub trait Family: Sync {
     /// # Errors
     /// Data that are not there, or that the model does not take.
     fn samples(&self, provenance: &Provenance<'_>, data: Option<&str>, place: &Place) -> Result<Samples>;
+
+    /// The row of the class table for a class that training did not see: `attributes` as the data set states them, or
+    /// those of its class `name`.
+    ///
+    /// # Errors
+    /// A family whose classes have no attributes, data that are not there, an unknown class, or a table that does
+    /// not follow from the data set's attributes.
+    fn class_row(
+        &self,
+        model: &Artifact<'_>,
+        name: &str,
+        attributes: Option<&[f32]>,
+        place: &Place,
+    ) -> Result<Vec<f32>> {
+        let _ = (model, name, attributes, place);
+        anyhow::bail!("{}: its models know no classes by attributes, so they cannot be taught one", self.about().name)
+    }
 
     /// Measures the paper's claims beside its figures; gives the JSON object of `reproduce`.
     ///
@@ -238,7 +256,7 @@ pub fn reproduced(family: &str, rows: &[Row], seconds: f64, output: Output) -> V
 }
 
 /// All families; each is a folder beside this file.
-pub const FAMILIES: &[&dyn Family] = &[&parsnets::ParsNets, &lottery::Lottery, &sid::Sid];
+pub const FAMILIES: &[&dyn Family] = &[&parsnets::ParsNets, &bimt::Bimt, &lottery::Lottery, &sid::Sid];
 
 /// The family of that name; the error names the nearest ones.
 ///

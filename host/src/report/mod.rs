@@ -12,6 +12,8 @@
 //! | [`FrontPlot`] | accuracy against cost, with the Pareto front | `front.rs` |
 //! | [`HeatMap`] | confusion matrix, angles, shares | `heat.rs` |
 //! | [`SpectrumPlot`] | singular values within and between classes | `spectrum.rs` |
+//! | [`NetworkPlot`], [`NetworkFilm`] | neurons at their places, links by sign and weight; at several steps | `network.rs` |
+//! | [`Contributions`] | what adds up to a score | `contributions.rs` |
 //! | [`ShareBars`] | where the bytes and the multiply-accumulates go | `shares.rs` |
 //!
 //! Every figure is a struct of plain data and a [`Plot`]. Data that cannot be drawn (empty, ragged,
@@ -35,12 +37,14 @@
 //! ```
 
 mod canvas;
+mod contributions;
 mod frame;
 mod front;
 mod heat;
 mod histogram;
 mod label;
 mod line;
+mod network;
 mod number;
 mod page;
 mod pareto;
@@ -55,10 +59,12 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use contributions::Contributions;
 pub use front::{FrontPlot, FrontPoint, FrontSeries};
 pub use heat::{HeatMap, Shading};
 pub use histogram::Histogram;
 pub use line::{LinePlot, Panel, Series};
+pub use network::{Connection, NetworkFilm, NetworkPlot, Neuron, NeuronSheet};
 pub use number::Unit;
 pub use page::{Figure, Item, Page, Section};
 pub use scale::{Axis, Scale};

@@ -1,6 +1,6 @@
 //! The artifact (`.smg`): a model as bytes, read in place.
 //!
-//! `header (64) | manifest (postcard) | weights (16-byte aligned) | golden vectors`.
+//! `header (128) | manifest (postcard) | weights (16-byte aligned) | golden vectors`.
 //! [`Artifact::new_checked`] is total: any bytes give an artifact or an [`Error`]; afterwards the
 //! executor needs no further check of shapes. docs/artifact.md is the normative description.
 
@@ -10,7 +10,7 @@ mod manifest;
 mod ops;
 mod sparse;
 
-pub use header::{ALIGNMENT, FORMAT_VERSION, HEADER_BYTES, Header, MAGIC};
+pub use header::{ALIGNMENT, FORMAT_VERSION, HEADER_BYTES, Header, MAGIC, Named, named, signature};
 pub use manifest::{Bound, Class, Golden, GoldenVector, Input, Items, Manifest, Metric, Provenance, golden_sample};
 
 pub use ops::Ops;

@@ -1,7 +1,7 @@
 //! `smidgen bench train`: CPU time of training steps, ours and the peers', on the same work.
 //!
 //! a: an MLP 4-20-20-2 with SiLU, 1,000 samples, Adam and L1; b: a hundred of them; lottery: one
-//! seed of every width. Data and initial parameters are handed to the peers in a file, and after
+//! seed of every width; BIMT: whole trainings, swaps included. Data and initial parameters are handed to the peers in a file, and after
 //! some steps their losses are compared with ours before anything is timed.
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::peer::Peer;
 use super::{Measured, Row, TrainArgs};
 use crate::engine::{Adam, Engine, Fused, Inputs, Loss, Penalty, Samples, Schedule, Targets, Training};
-use crate::family::{Place, lottery};
+use crate::family::{Place, bimt, lottery};
 use crate::net::{Activation, Network};
 use crate::rng::Rng;
 
@@ -51,6 +51,14 @@ pub fn measure(args: &TrainArgs, place: &Place) -> Result<Measured> {
     if wanted(name) {
         place.output.note(format!("{name}: {} rounds", args.rounds));
         measured.rows.push(of_lottery(name, args.rounds)?);
+    }
+    // Steps of a round: whole stairs of K steps with their swaps, some tenths of a second each.
+    for (task, steps, authors) in [("independence", 2000, 1.20), ("modular-addition", 200, 27.9)] {
+        let name = format!("BIMT {task}: whole training with swaps, 1,000 steps");
+        if wanted(&name) {
+            place.output.note(format!("{name}: {} rounds", args.rounds));
+            measured.rows.push(of_bimt(name, task, steps, authors, args.rounds)?);
+        }
     }
     ensure!(!measured.rows.is_empty(), "no row's name contains {:?}", args.only.as_deref().unwrap_or(""));
     Ok(measured)
@@ -203,7 +211,25 @@ fn work(samples: &Samples<f32>, ours: &Ours, adam: &Adam) -> Value {
     })
 }
 
-/// One seed of every width: CPU seconds, and what the whole of issue's size would take.
+/// A whole training beside the authors' program, whose figures are constants: CPU seconds per 1,000
+/// steps of their PyTorch code on one thread of another machine.
+fn of_bimt(name: String, task: &str, steps: usize, authors: f64, rounds: usize) -> Result<Row> {
+    let mut best = f64::INFINITY;
+    for _ in 0..rounds {
+        let started = ThreadTime::now();
+        bimt::speed(task, steps)?;
+        best = best.min(started.elapsed().as_secs_f64() * 1000.0 / steps as f64);
+    }
+    Ok(Row {
+        name,
+        ours: best,
+        unit: "CPU s",
+        peers: vec![("the authors' PyTorch code, measured elsewhere".into(), authors)],
+        notes: vec!["the authors' figure was not measured in this run: it is a constant, from another machine".into()],
+    })
+}
+
+/// One seed of every width: CPU seconds, and what 1,000 seeds of 5,000 steps would take.
 fn of_lottery(name: &str, rounds: usize) -> Result<Row> {
     const STEPS: usize = 1000;
     let mut best = f64::INFINITY;
@@ -212,7 +238,6 @@ fn of_lottery(name: &str, rounds: usize) -> Result<Row> {
         lottery::speed::run(STEPS, seed)?;
         best = best.min(started.elapsed().as_secs_f64());
     }
-    // 1,000 seeds, 5,000 steps.
     let whole = best * 1000.0 * 5.0;
     Ok(Row {
         name: name.into(),

@@ -61,7 +61,7 @@ impl Family for Lottery {
         ensure!(engine == "fused", "lottery trains with the fused engine; --engine {engine} is not built for it");
         ensure!(request.device.as_deref().unwrap_or("cpu") == "cpu", "lottery trains on the CPU; leave --device out");
         let plan = Plan::of(&request.set)?;
-        let seeds = request.population.max(1);
+        let seeds = request.population;
         let members = plan.grid.members(request.seed, seeds)?;
         request.write(folder)?;
         place.output.line(format!(
@@ -94,7 +94,8 @@ impl Family for Lottery {
         let kit = Kit::read(folder)?;
         let graph: Graph = read_json(folder, "graph.json")?;
         graph.shapes()?;
-        Ok(Export { graph, inputs: export::calibration(), provenance: export::provenance(&kit.record.chosen) })
+        let provenance = export::provenance(&kit.record.chosen, export::errors(&graph)?);
+        Ok(Export { graph, inputs: export::calibration(), provenance })
     }
 
     fn samples(&self, provenance: &Provenance<'_>, data: Option<&str>, _: &Place) -> Result<Samples> {
