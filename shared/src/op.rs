@@ -123,8 +123,8 @@ pub enum Op {
         /// `(vocabulary, dim)` int8
         table: u32,
     },
-    /// Laws watched over ([`poly`](crate::kernel::poly)): takes the model's input, raw int16 values, as its
-    /// only operator. The first `inputs` of the `registers` hold the sample, each of `steps` writes the next one;
+    /// Laws watched over: `y_0 = 1024`, `y_l = |d_l|·gain_l`, `d_l` the running deviation of law l
+    /// ([`poly`](crate::kernel::poly)). Takes the model's input, raw int16 values, as its only operator. The first `inputs` of the `registers` hold the sample, each of `steps` writes the next one;
     /// `state`, the running deviations of `y.len − 1` laws, outlives the input. The three regions lie one behind the
     /// other. In f32 where `float`.
     Poly { registers: Region, state: Region, y: Region, inputs: u16, float: bool, steps: u32, laws: u32 },

@@ -51,7 +51,7 @@ fn a_strangers_system_is_found_watched_and_its_fault_named() {
     fs::write(path("bead.toml"), BEAD).unwrap();
     let system = format!("system={}", path("bead.toml"));
     let trained = json(&["train", "sid", "--set", &system, "--set", "calibration=100000", "-o", &path("run")]);
-    assert_eq!((trained["null"].as_u64(), trained["independent"].as_u64()), (Some(2), Some(1)), "{trained}");
+    assert_eq!((trained["null"].as_u64(), trained["independent"].as_u64()), (Some(1), Some(1)), "{trained}");
     assert_eq!(trained["laws"][0]["name"], "energy");
     assert_eq!(trained["watched"], serde_json::json!(["energy"]));
     json(&["look", &path("run")]);
@@ -94,7 +94,7 @@ fn on_boards(test: &str, work: impl Fn(&Board)) {
 }
 
 /// Kepler with a fault: host and all boards give the same scores and the same first alarm; a board without an FPU
-/// refuses f32; the instructions stay below the artifact's bounds and, in f32 on M4, below 400 a sample.
+/// refuses f32; the instructions stay below the artifact's bounds.
 #[test]
 fn kepler_is_watched_with_the_same_bits_everywhere() {
     let folder = tempfile::tempdir().unwrap();
@@ -135,9 +135,6 @@ fn kepler_is_watched_with_the_same_bits_everywhere() {
             let (most, push) = (*counts.finish.iter().max().unwrap(), *counts.push.iter().max().unwrap());
             println!("{arithmetic} on {}: {most} instructions a sample, {push} a value taken in", board.name);
             assert!(most <= u64::from(bound.instructions) && push <= u64::from(bound.per_sample), "{}", board.name);
-            if arithmetic == "float" && board.name == "qemu-m4" {
-                assert!(most <= 400, "{most} instructions a sample on M4");
-            }
         });
     }
 }

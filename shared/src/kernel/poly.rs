@@ -164,7 +164,7 @@ fn rsqrt(a: i32, c: i32, shift: u32) -> i32 {
 
 /// Taylor coefficients of `sin(πz/2)` at z, z³, …, z¹¹; the next is below 6e-8.
 const SINE: [f64; 6] = [
-    1.570_796_326_794_896_6,
+    core::f64::consts::FRAC_PI_2,
     -0.645_964_097_506_246_3,
     0.079_692_626_246_167_05,
     -0.004_681_754_135_318_688,

@@ -117,7 +117,17 @@ fn find(
     zero: f64,
     noise: Option<f64>,
 ) -> Result<Found> {
-    let g = basis.matrix(system, samples)?;
+    let mut g = basis.matrix(system, samples)?;
+    if system.file.sampling.normalise {
+        // Where f is divided by its norm only its direction counts, and so it is with rows: else a few samples far
+        // out, whose monomials are large, would drown the others.
+        for mut row in g.row_iter_mut() {
+            let length = row.norm_l2();
+            if length > 0.0 {
+                row.iter_mut().for_each(|v| *v /= length);
+            }
+        }
+    }
     let norm = g.norm_l2();
     let space = null_space(&g, tolerance)?;
     let (below, above) = space.gap();

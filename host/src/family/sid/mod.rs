@@ -7,6 +7,7 @@ mod basis;
 mod command;
 mod detect;
 mod expr;
+mod file;
 mod formula;
 mod fraction;
 mod independent;

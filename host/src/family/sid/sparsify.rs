@@ -10,6 +10,8 @@ use crate::rng::Rng;
 
 /// Rows above which the rotation is left out: elimination alone gives rows as sparse, sooner.
 const ROTATED: usize = 24;
+/// Rows above which sums are left out too: all pairs are tried.
+const SUMMED: usize = 100;
 const STARTS: u64 = 4;
 const SWEEPS: usize = 30;
 
@@ -123,7 +125,9 @@ pub fn eliminate(mut rows: Vec<Vec<f64>>, zero: f64) -> Vec<Vec<f64>> {
         }
     }
     rows.iter_mut().for_each(|row| clean(row, zero));
-    thin(&mut rows, zero);
+    if rows.len() <= SUMMED {
+        thin(&mut rows, zero);
+    }
     rows
 }
 
