@@ -25,6 +25,9 @@ const GUARD: &str = r#"exec 3<&0; { cat <&3 >/dev/null; kill $$; } 2>/dev/null &
 /// Socket of QEMU's monitor, among the board's files.
 const MONITOR: &str = "monitor";
 
+/// How long QEMU may take to save a stretch of its memory.
+const KEEP: Duration = Duration::from_secs(5);
+
 /// How long QEMU may take to make its connection.
 const START: Duration = Duration::from_secs(20);
 
@@ -146,7 +149,8 @@ impl Qemu {
         let mut all = Vec::new();
         for (at, len) in &self.stretches {
             let file = self.files.path().join(format!("kept-{at:x}"));
-            monitor.write_all(format!("pmemsave {at:#x} {len:#x} {}\n", file.display()).as_bytes())?;
+            // In quotes: else the path's slash would be taken for a division.
+            monitor.write_all(format!("pmemsave {at:#x} {len:#x} \"{}\"\n", file.display()).as_bytes())?;
             all.push((*at, read_whole(&file, *len as usize)?));
         }
         Ok(Kept(all))
@@ -212,14 +216,14 @@ impl Link for Qemu {
 
 /// Reads a file that QEMU writes, once all of it is there.
 fn read_whole(file: &Path, len: usize) -> Result<Vec<u8>> {
-    let deadline = Instant::now() + START;
+    let deadline = Instant::now() + KEEP;
     while Instant::now() < deadline {
         if fs::metadata(file).is_ok_and(|file| file.len() == len as u64) {
             return fs::read(file).with_context(|| format!("{} cannot be read", file.display()));
         }
         thread::sleep(Duration::from_millis(2));
     }
-    bail!("{} was not written within {} s", file.display(), START.as_secs())
+    bail!("{} was not written within {} s", file.display(), KEEP.as_secs())
 }
 
 /// The first line of `PROGRAM --version`; the error says how to install it.
