@@ -6,6 +6,7 @@
 
 mod board;
 mod flash;
+pub mod imu;
 mod loopback;
 mod memory;
 mod model;

@@ -16,6 +16,8 @@ pub(crate) struct Model<'m, 'a> {
     part: u16,
     /// The operator that the latest run ended with; its output stands in the arena.
     pub ran: Option<u8>,
+    /// The steps taken so far are the board's own sensor's.
+    sensing: bool,
 }
 
 /// What a part of an input led to.
@@ -36,7 +38,7 @@ impl<'m, 'a> Model<'m, 'a> {
             run::Error::ArenaTooSmall => Fault::ArenaTooSmall { needs },
             other => fault(other),
         })?;
-        Ok(Model { runner, part: 0, ran: None })
+        Ok(Model { runner, part: 0, ran: None, sensing: false })
     }
 
     /// Everything that must hold before the model in `slot` is served: its bytes, its signature, its counter,
@@ -74,6 +76,10 @@ impl<'m, 'a> Model<'m, 'a> {
         }
         if at == 0 {
             self.runner.begin();
+            self.sensing = false;
+        }
+        if self.sensing {
+            return Err(Fault::Expected { at: 0 });
         }
         if at == self.runner.taken() {
             (self.part, self.ran) = (at, None);
@@ -95,6 +101,33 @@ impl<'m, 'a> Model<'m, 'a> {
                 Ok(Step::Reply(Reply::Stopped { op, bytes }))
             }
             Some(_) => Ok(Step::Answer),
+        }
+    }
+
+    /// Takes one time step of the board's own sensor; true once it completes a window, whose scores then stand in the
+    /// arena. Where a host's input was under way, a window begins.
+    pub fn sense(&mut self, step: &[i16], board: &mut dyn Board) -> Result<bool, run::Error> {
+        if !self.sensing {
+            self.runner.begin();
+            (self.sensing, self.ran) = (true, None);
+        }
+        board.mark(Mark::PushStart);
+        let taken = self.runner.push(step);
+        board.mark(Mark::PushStop);
+        taken?;
+        if self.runner.taken() < self.runner.steps() {
+            return Ok(false);
+        }
+        board.mark(Mark::FinishStart);
+        let done = self.runner.finish(None);
+        board.mark(Mark::FinishStop);
+        done.map(|()| true)
+    }
+
+    /// The next step of the sensor begins a window.
+    pub fn leave(&mut self) {
+        if self.sensing {
+            self.runner.begin();
         }
     }
 

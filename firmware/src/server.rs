@@ -36,7 +36,12 @@ pub struct Session<'s> {
     /// The least counter that a model may have.
     least: u32,
     arena_bytes: u32,
+    /// Steps of the board's own sensor since a host last asked the model something.
+    quiet: u16,
 }
+
+/// Steps for which the sensor leaves the model to a host that asked something: a second at 50 Hz.
+const QUIET: u16 = 50;
 
 /// Whether a session goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +112,7 @@ impl<'s> Session<'s> {
             trust,
             least,
             arena_bytes: (4 * WORDS) as u32,
+            quiet: QUIET,
         };
         if let Some(Turn { id, .. }) = turn {
             let reply = match (refused, session.model_hash()) {
@@ -171,6 +177,7 @@ impl<'s> Session<'s> {
                         }
                     },
                     (ask, Ok(model)) => {
+                        self.quiet = 0;
                         of_model(model, ask, &mut self.store, self.scratch, models, board).unwrap_or_else(Reply::Fault)
                     }
                     (_, Err(fault)) => Reply::Fault(*fault),
@@ -190,6 +197,31 @@ impl<'s> Session<'s> {
             board.write(frame);
         }
         Next::Serve
+    }
+}
+
+/// A sensor on the board itself. A host's input comes first: the two never mix.
+impl Session<'_> {
+    /// Takes one time step of the board's sensor; the class, taught ones included, of the window that it completes.
+    pub fn sense(&mut self, step: &[i16], board: &mut dyn Board) -> Option<u16> {
+        self.quiet = self.quiet.saturating_add(1);
+        let model = self.model.as_mut().ok()?;
+        if self.quiet <= QUIET || !model.sense(step, board).ok()? {
+            return None;
+        }
+        let class = match taught::answer(model, &self.store, self.scratch) {
+            Ok(Reply::Answer { class, .. }) => Some(class),
+            _ => None,
+        };
+        model.leave();
+        class
+    }
+
+    /// Drops what was sensed of a window: steps are missing.
+    pub fn sense_anew(&mut self) {
+        if let Ok(model) = &mut self.model {
+            model.leave();
+        }
     }
 }
 

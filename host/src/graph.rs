@@ -3,9 +3,11 @@
 //! A graph is a list of nodes, each reading earlier nodes' outputs. It mirrors
 //! `smidgen_shared::op` in f32, so that what the chip computes can be said without integers.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use smidgen_shared::features;
+
+use crate::program::Program;
 
 /// A trained model as a float program.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -14,7 +16,7 @@ pub struct Graph {
     pub family: String,
     /// What it takes.
     pub input: Input,
-    /// In order; node 0 standardises the input.
+    /// In order; node 0 standardises the input, or embeds its tokens.
     pub nodes: Vec<Node>,
     /// In the order of the last node's outputs.
     pub classes: Vec<Class>,
@@ -25,7 +27,7 @@ pub struct Graph {
 pub enum Input {
     /// Windows of raw int16 samples, by way of integer features.
     Window(features::Spec),
-    /// Vectors of `n` raw int16 values.
+    /// Vectors of `n` raw int16 values: measured ones, or tokens 0, 1, 2, …
     Vector(usize),
 }
 
@@ -90,6 +92,9 @@ impl Matrix {
 pub enum Op {
     /// `y = clip((f − mean) / deviation, ±clip)`, f the features or the raw values.
     Standardise { mean: Vec<f32>, deviation: Vec<f32>, clip: f32 },
+    /// `y = (E_t₀, E_t₁, …)` for `tokens` token numbers t: rows of `table` `(vocabulary, dim)`, one after
+    /// the other. Stands first, instead of [`Op::Standardise`].
+    Embed { tokens: usize, table: Matrix },
     /// `y = x / rms(x)`.
     UnitRms { x: usize },
     /// `y = Wx + b`, then ReLU where `relu`. `w` `(n_out, n_in)`.
@@ -104,6 +109,8 @@ pub enum Op {
     Rescale { x: usize },
     /// A smooth activation, element by element.
     Lookup { x: usize, function: Smooth },
+    /// Laws watched over; the only node of its graph, it takes the raw values. Scores of one sample by itself.
+    Poly(Program),
     /// `y_c = a_c·x − h_c·‖x‖`: ranks classes by `cos(x, a_c) − h_c` for unit rows.
     Match { x: usize, rows: Matrix, handicaps: Vec<f32> },
 }
@@ -117,6 +124,8 @@ pub enum Smooth {
     Tanh,
     /// `x·sigmoid(x)`
     Silu,
+    /// `x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2`
+    Gelu,
 }
 
 impl Smooth {
@@ -126,6 +135,7 @@ impl Smooth {
             Smooth::Sigmoid => 1.0 / (1.0 + (-x).exp()),
             Smooth::Tanh => x.tanh(),
             Smooth::Silu => x / (1.0 + (-x).exp()),
+            Smooth::Gelu => crate::net::Activation::Gelu.at(x.into()).0 as f32,
         }
     }
 }
@@ -134,7 +144,7 @@ impl Op {
     /// Indices of the nodes that it reads.
     pub fn inputs(&self) -> Vec<usize> {
         match self {
-            Op::Standardise { .. } => vec![],
+            Op::Standardise { .. } | Op::Embed { .. } | Op::Poly(_) => vec![],
             Op::UnitRms { x }
             | Op::Dense { x, .. }
             | Op::LowRank { x, .. }
@@ -149,7 +159,7 @@ impl Op {
     /// The same operator reading node `to(x)` wherever it read node x.
     pub fn renumbered(mut self, to: impl Fn(usize) -> usize) -> Op {
         match &mut self {
-            Op::Standardise { .. } => {}
+            Op::Standardise { .. } | Op::Embed { .. } | Op::Poly(_) => {}
             Op::UnitRms { x }
             | Op::Dense { x, .. }
             | Op::LowRank { x, .. }
@@ -176,6 +186,15 @@ impl Op {
             Op::Standardise { mean, deviation, .. } => {
                 ensure!(mean.len() == deviation.len(), "{} means but {} deviations", mean.len(), deviation.len());
                 mean.len()
+            }
+            Op::Poly(program) => {
+                program.check()?;
+                program.laws.len() + 1
+            }
+            Op::Embed { tokens, table } => {
+                ensure!(before.is_empty(), "only node 0 embeds");
+                ensure!((1..=1 << 15).contains(&table.rows), "a vocabulary of {}, not of 1 to 32,768", table.rows);
+                tokens * table.cols
             }
             Op::UnitRms { x } | Op::Rescale { x } | Op::Lookup { x, .. } => {
                 ensure!(*x < before.len(), "node {x} does not stand before");
@@ -245,7 +264,15 @@ impl Graph {
 
     /// Checks that shapes fit; returns each node's number of outputs.
     pub fn shapes(&self) -> Result<Vec<usize>> {
-        ensure!(matches!(self.nodes.first(), Some(Node { op: Op::Standardise { .. }, .. })), "node 0 must standardise");
+        let takes = match self.nodes.first().map(|node| &node.op) {
+            Some(Op::Standardise { mean, .. }) => mean.len(),
+            Some(Op::Embed { tokens, .. }) => {
+                ensure!(matches!(self.input, Input::Vector(_)), "windows are standardised, not embedded");
+                *tokens
+            }
+            Some(Op::Poly(program)) if self.nodes.len() == 1 => program.units.len(),
+            _ => bail!("node 0 must standardise, or embed tokens, or be a graph's only node and watch laws"),
+        };
         let mut shapes = Vec::new();
         for (i, node) in self.nodes.iter().enumerate() {
             let n = node.op.outputs(&shapes).map_err(|e| e.context(format!("node {i}, {}", node.name)))?;
@@ -256,7 +283,7 @@ impl Graph {
             Input::Window(spec) => spec.count(),
             Input::Vector(n) => n,
         };
-        ensure!(shapes[0] == inputs, "{} input values, but node 0 standardises {}", inputs, shapes[0]);
+        ensure!(takes == inputs, "{inputs} input values, but node 0 takes {takes}");
         ensure!(
             self.classes.is_empty() || Some(&self.classes.len()) == shapes.last(),
             "{} classes but {:?} outputs",
@@ -271,9 +298,21 @@ impl Graph {
     /// # Panics
     /// Where [`Graph::shapes`] fails.
     pub fn run(&self, input: &[f32]) -> Vec<Vec<f32>> {
-        let Op::Standardise { mean, deviation, clip } = &self.nodes[0].op else { panic!("node 0 must standardise") };
-        let x = input.iter().zip(mean).zip(deviation).map(|((f, mean), d)| ((f - mean) / d).clamp(-clip, *clip));
-        self.run_from(x.collect())
+        self.run_from(match &self.nodes[0].op {
+            Op::Standardise { mean, deviation, clip } => {
+                let x = input.iter().zip(mean).zip(deviation);
+                x.map(|((f, mean), d)| ((f - mean) / d).clamp(-clip, *clip)).collect()
+            }
+            Op::Embed { table, .. } => {
+                let last = (table.rows - 1) as f32;
+                input.iter().flat_map(|t| table.row(t.clamp(0.0, last) as usize).iter().copied()).collect()
+            }
+            Op::Poly(program) => {
+                let counts: Vec<f64> = input.iter().map(|v| f64::from(*v)).collect();
+                program.scores(&counts).iter().map(|y| *y as f32).collect()
+            }
+            _ => panic!("node 0 must standardise, embed tokens, or watch laws"),
+        })
     }
 
     /// Every node's output, given node 0's.
@@ -290,7 +329,7 @@ impl Graph {
 impl Op {
     fn compute(&self, outputs: &[Vec<f32>]) -> Vec<f32> {
         match self {
-            Op::Standardise { .. } => outputs[0].clone(),
+            Op::Standardise { .. } | Op::Embed { .. } | Op::Poly(_) => outputs[0].clone(),
             Op::UnitRms { x } => {
                 let x = &outputs[*x];
                 let rms = (x.iter().map(|x| x * x).sum::<f32>() / x.len() as f32).sqrt();

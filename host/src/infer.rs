@@ -10,7 +10,7 @@ use smidgen_shared::{explain, features};
 
 use smidgen_shared::cost::Core;
 
-use crate::compress::{self, Aligned, Description, Provenance};
+use crate::compress::{self, Aligned, Description, Layout, Provenance};
 use crate::data::{Dataset, Input};
 use crate::device::Board;
 use crate::graph::{self, Graph};
@@ -55,8 +55,14 @@ impl<'m, 'a, K: Kernel> Model<'m, 'a, K> {
     /// Scores of one input whose features (or raw values) are already there, as whole numbers: the
     /// bits of [`Model::answer`], without taking the window in again.
     pub fn scores_of_features(&mut self, features: &[f32]) -> Result<Vec<i32>> {
-        let Some(Op::Standardise { y, rows }) = self.runner.artifact().ops().next() else {
-            anyhow::bail!("a model without a first operator")
+        let (y, rows) = match self.runner.artifact().ops().next() {
+            Some(Op::Standardise { y, rows }) => (y, rows),
+            // Tokens are their own features.
+            _ => {
+                let tokens: Vec<i16> = features.iter().map(|&t| t as i16).collect();
+                self.run(&tokens, None)?;
+                return Ok(self.scores());
+            }
         };
         let rows = self.runner.artifact().rows(rows, y.len as usize)?;
         ensure!(features.len() == rows.len(), "{} features for a model of {}", features.len(), rows.len());
@@ -78,6 +84,11 @@ impl<'m, 'a, K: Kernel> Model<'m, 'a, K> {
     /// Scores of the last input as numbers.
     pub fn scores(&self) -> Vec<i32> {
         (0..).map_while(|i| self.runner.score(i)).collect()
+    }
+
+    /// Scores of the last input in the float model's own unit: what a regression answers.
+    pub fn values(&self) -> Vec<f32> {
+        values(self.runner.artifact(), &self.scores())
     }
 
     /// Terms of the score of `class` for one raw input, as [`explain::terms`] gives them.
@@ -110,12 +121,23 @@ impl<'m, 'a, K: Kernel> Model<'m, 'a, K> {
             "an input of {} values, but the model takes {steps} steps of {channels} channels",
             raw.len()
         );
+        if let Some(Op::Embed { vocabulary, .. }) = self.runner.artifact().ops().next() {
+            for (i, &token) in raw.iter().enumerate() {
+                let known = u16::try_from(token).is_ok_and(|token| token < vocabulary);
+                ensure!(known, "token {i} is {token}, but the model knows 0 to {} alone", vocabulary - 1);
+            }
+        }
         self.runner.begin();
         for step in raw.chunks_exact(channels) {
             self.runner.push(step).map_err(|e| anyhow!("{e:?}"))?;
         }
         self.runner.finish(last).map_err(|e| anyhow!("{e:?}"))
     }
+}
+
+/// Scores in the float model's own unit.
+pub fn values(artifact: &Artifact<'_>, scores: &[i32]) -> Vec<f32> {
+    scores.iter().map(|&score| score as f32 * artifact.manifest().unit).collect()
 }
 
 /// Raw int16 input `i` of a dataset: a window's counts, or a vector in units of [`VECTOR_LSB`].
@@ -197,17 +219,20 @@ pub fn calibration(graph: &Graph, dataset: &Dataset, rows: &[u32]) -> Result<Vec
 /// # Errors
 /// As [`calibration`] and [`compress::export`].
 pub fn export(graph: &Graph, dataset: &Dataset, rows: &[u32], provenance: Provenance) -> Result<Aligned> {
-    compress::export(graph, &calibration(graph, dataset, rows)?, &description(provenance)?)
+    let description = description(provenance, Layout::Auto, None)?;
+    Ok(compress::export(graph, &calibration(graph, dataset, rows)?, &description)?.bytes)
 }
 
-/// A model's origin, with bounds to be stated for every board.
+/// A model's origin, with bounds to be stated for every board, and a say in how matrices are
+/// stored; `board`: whose instructions decide.
 ///
 /// # Errors
 /// A board.toml with a core that has no cost model.
-pub fn description(provenance: Provenance) -> Result<Description> {
-    let boards =
-        Board::all().iter().map(|board| Ok((board.name.clone(), core(&board.core)?))).collect::<Result<_>>()?;
-    Ok(Description { provenance, boards })
+pub fn description(provenance: Provenance, layout: Layout, board: Option<&Board>) -> Result<Description> {
+    // A bound is stated where it can be measured; a board on a desk has those of its core.
+    let boards = Board::emulated().map(|board| Ok((board.name.clone(), core(&board.core)?))).collect::<Result<_>>()?;
+    let core = board.map(|board| core(&board.core)).transpose()?;
+    Ok(Description { provenance, boards, layout, core })
 }
 
 /// The cost model's instruction set of a board.toml's core.

@@ -6,6 +6,8 @@ use smidgen_shared::cost;
 use smidgen_shared::features::Stats;
 use smidgen_shared::op::Op;
 
+use crate::compress::layout_name;
+
 /// One operator as `inspect` shows it.
 pub struct Operator {
     pub name: String,
@@ -23,7 +25,7 @@ pub fn operators(artifact: &Artifact<'_>) -> Vec<Operator> {
         .map(|(i, op)| Operator {
             name: format!("{i} {}", op.kind()),
             kind: op.kind(),
-            shape: shape(&op),
+            shape: shape(artifact, &op),
             bytes: cost::constant_bytes(&op),
             macs: cost::macs(&op),
         })
@@ -78,6 +80,7 @@ pub fn describe(artifact: &Artifact<'_>) -> Value {
         "operators": operators(artifact).iter().map(|o| json!({
             "name": o.name, "kind": o.kind, "shape": o.shape, "bytes": o.bytes, "macs": o.macs,
         })).collect::<Vec<_>>(),
+        "unit": manifest.unit,
         "classes": artifact.classes().map(|c| json!({"name": c.name, "seen": c.seen})).collect::<Vec<_>>(),
         "bounds": Items::<Bound>::new(manifest.bounds, manifest.bound_count.into())
             .map(|b| json!({"board": b.board, "instructions": b.instructions, "per_sample": b.per_sample}))
@@ -92,7 +95,7 @@ pub fn describe(artifact: &Artifact<'_>) -> Value {
     })
 }
 
-fn shape(op: &Op) -> String {
+fn shape(artifact: &Artifact<'_>, op: &Op) -> String {
     match *op {
         Op::Standardise { y, .. } => format!("{}", y.len),
         Op::UnitRms { x, .. } | Op::Rescale { x, .. } | Op::Clamp { x, .. } | Op::Lookup { x, .. } => {
@@ -107,6 +110,27 @@ fn shape(op: &Op) -> String {
             let plus = if base.is_some() { " + base" } else { "" };
             format!("{kept} of {bases} × ({}{rank} → {}){plus}", x.len, y.len)
         }
+        Op::Sparse { x, y, relu, layout, groups, counts, entries, .. } => {
+            let matrix = artifact.sparse(layout, (x.len, y.len), groups, counts, entries);
+            let nonzeros = matrix.map_or(0, |matrix| matrix.nonzeros(x.len as usize));
+            format!(
+                "{} → {}{}, {}, {:.1} % not 0",
+                x.len,
+                y.len,
+                if relu { ", ReLU" } else { "" },
+                layout_name(Some(layout)),
+                100.0 * nonzeros as f64 / (f64::from(x.len) * f64::from(y.len))
+            )
+        }
+        Op::Embed { y, vocabulary, dim, .. } => {
+            format!("{} of {vocabulary} tokens × {dim}", y.len.checked_div(dim.into()).unwrap_or(0))
+        }
         Op::Match { x, y, .. } => format!("{} → {} classes", x.len, y.len),
+        Op::Poly { registers, state, inputs, float, .. } => format!(
+            "{inputs} → {} steps → {} laws, {}",
+            registers.len.saturating_sub(inputs.into()),
+            state.len,
+            if float { "f32" } else { "fixed point" }
+        ),
     }
 }

@@ -8,7 +8,7 @@ mod checkpoint;
 mod grid;
 mod watch;
 
-pub use checkpoint::Saved;
+pub use checkpoint::{Saved, read};
 pub use grid::{Grid, Member};
 pub use watch::{Spread, Watch, quantile};
 

@@ -5,7 +5,8 @@
 //! stand in the artifact.
 
 use crate::artifact::Input;
-use crate::op::Op;
+use crate::kernel::{WINDOW, group_bytes, group_weights, runs};
+use crate::op::{Layout, Op};
 
 /// Instruction sets with coefficients of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum Core {
 struct Coefficients {
     /// a product of two int8 and its sum
     mac: u32,
+    /// a group of a sparse matrix: CSR and 4×1 blocks of at most 256 columns, then of more
+    groups: [u32; 4],
     /// a row's start, bias, rounding and store
     row: u32,
     /// decoding an operator and setting it up
@@ -37,19 +40,26 @@ struct Coefficients {
 impl Core {
     const fn coefficients(self) -> Coefficients {
         match self {
-            Core::ArmV6M => Coefficients { mac: 10, row: 110, call: 6000, element: 130 },
-            Core::ArmV7M => Coefficients { mac: 5, row: 60, call: 4000, element: 60 },
-            Core::ArmV7EM => Coefficients { mac: 5, row: 60, call: 4000, element: 60 },
-            Core::ArmV8M => Coefficients { mac: 5, row: 60, call: 4000, element: 60 },
-            Core::Rv32 => Coefficients { mac: 7, row: 70, call: 5000, element: 70 },
+            Core::ArmV6M => Coefficients { mac: 10, groups: [40, 40, 92, 44], row: 110, call: 6000, element: 130 },
+            Core::ArmV7M => Coefficients { mac: 5, groups: [24, 18, 50, 22], row: 60, call: 4000, element: 60 },
+            Core::ArmV7EM => Coefficients { mac: 5, groups: [22, 16, 46, 20], row: 60, call: 4000, element: 60 },
+            Core::ArmV8M => Coefficients { mac: 5, groups: [22, 16, 46, 20], row: 60, call: 4000, element: 60 },
+            Core::Rv32 => Coefficients { mac: 7, groups: [34, 26, 72, 32], row: 70, call: 5000, element: 70 },
         }
     }
 }
 
-/// Products of one inference: those of the bases that a gate keeps, not of those it drops.
+/// Products of one inference: those of the bases that a gate keeps, not of those it drops; those of
+/// the weights that a sparse matrix stores.
 pub fn macs(op: &Op) -> u32 {
     match *op {
-        Op::Standardise { .. } | Op::Rescale { .. } | Op::Clamp { .. } | Op::Lookup { .. } => 0,
+        Op::Standardise { .. }
+        | Op::Embed { .. }
+        | Op::Rescale { .. }
+        | Op::Clamp { .. }
+        | Op::Lookup { .. }
+        | Op::Poly { .. } => 0,
+        Op::Sparse { x, layout, groups, .. } => groups.saturating_mul(group_weights(layout, x.len as usize) as u32),
         Op::UnitRms { x, .. } => 2 * x.len,
         Op::Dense { x, y, .. } => x.len * y.len,
         Op::LowRank { x, z, y, .. } => z.len * (x.len + y.len),
@@ -75,7 +85,13 @@ pub fn constant_bytes(op: &Op) -> u32 {
             let inner = if z.len == 0 { x.len } else { z.len };
             u32::from(bases) * (z.len * (x.len + 8) + y.len * (inner + 4)) + 4 * y.len
         }
+        Op::Poly { registers, state, inputs, .. } => 8 * registers.len.saturating_sub(inputs.into()) + 12 * state.len,
         Op::Match { x, y, handicaps, .. } => y.len * (x.len + 8 + if handicaps.is_some() { 4 } else { 0 }),
+        Op::Sparse { x, y, layout, groups, .. } => {
+            let counts = 2 * runs(layout, y.len as usize) as u32;
+            groups * group_bytes(layout, x.len as usize) as u32 + counts + 8 * y.len
+        }
+        Op::Embed { vocabulary, dim, .. } => u32::from(vocabulary) * u32::from(dim),
     }
 }
 
@@ -83,9 +99,13 @@ pub fn constant_bytes(op: &Op) -> u32 {
 fn rows(op: &Op) -> u32 {
     match *op {
         Op::Dense { y, .. } => y.len,
+        // Where four rows share a column, the last four may reach beyond the last row.
+        Op::Sparse { y, layout: Layout::Csr, .. } => y.len,
+        Op::Sparse { y, layout: Layout::Blocks, .. } => y.len.next_multiple_of(4),
         Op::LowRank { z, y, .. } => z.len + y.len,
         Op::Gate { bases, y, .. } => u32::from(bases) * (2 + y.len / 4) + y.len,
         Op::Mix { gate, z, y, .. } => gate.len / 2 * (z.len + y.len) + y.len,
+        Op::Poly { registers, state, .. } => registers.len + state.len,
         Op::Match { y, handicaps, .. } => y.len * if handicaps.is_some() { 2 } else { 1 },
         _ => 0,
     }
@@ -99,8 +119,29 @@ fn elements(op: &Op) -> u32 {
         | Op::Rescale { y, .. }
         | Op::Clamp { y, .. }
         | Op::Lookup { y, .. } => y.len,
+        // A narrow x is copied to where every column of a byte lies.
+        Op::Sparse { x, .. } if x.len as usize <= WINDOW => WINDOW as u32 / 64,
         _ => 0,
     }
+}
+
+/// Instructions of one operator, at most.
+pub fn of_operator(op: &Op, core: Core) -> u32 {
+    let c = core.coefficients();
+    let products = match *op {
+        Op::Sparse { x, layout, groups, .. } => {
+            let [csr, blocks, wide_csr, wide_blocks] = c.groups;
+            let each = match (layout, x.len as usize <= WINDOW) {
+                (Layout::Csr, true) => csr,
+                (Layout::Blocks, true) => blocks,
+                (Layout::Csr, false) => wide_csr,
+                (Layout::Blocks, false) => wide_blocks,
+            };
+            each * groups
+        }
+        _ => c.mac * macs(op),
+    };
+    c.call + products + c.row * rows(op) + c.element * elements(op)
 }
 
 /// Instructions at most from the last time step to the scores.
@@ -111,17 +152,19 @@ pub fn instructions(input: &Input, ops: impl Iterator<Item = Op>, core: Core) ->
         Input::Vector { .. } => 0,
     };
     for op in ops {
-        let work = c.call + c.mac * macs(&op) + c.row * rows(&op) + c.element * elements(&op);
-        total = total.saturating_add(work);
+        total = total.saturating_add(of_operator(&op, core));
     }
     total
 }
 
-/// Instructions at most for taking in one time step.
-pub fn per_sample(input: &Input, core: Core) -> u32 {
+/// Instructions at most for taking in one time step, by the `first` operator.
+pub fn per_sample(input: &Input, first: Option<&Op>, core: Core) -> u32 {
     let c = core.coefficients();
     match input {
         Input::Window { spec, .. } => (spec.state_words() as u32).saturating_mul(c.element / 2).saturating_add(c.call),
-        Input::Vector { .. } => c.element + c.call,
+        Input::Vector { .. } => {
+            let copied = if let Some(Op::Embed { dim, .. }) = first { u32::from(*dim) } else { 0 };
+            c.element + c.call + c.mac * copied
+        }
     }
 }

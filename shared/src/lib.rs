@@ -11,6 +11,7 @@ pub mod explain;
 pub mod features;
 pub mod fixed;
 pub mod kernel;
+mod monitor;
 pub mod op;
 pub mod run;
 pub mod teach;

@@ -38,11 +38,20 @@ impl Width {
     }
 }
 
+/// How a sparse matrix is stored: see [`Sparse`](crate::kernel::Sparse).
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Row by row (CSR): four or eight columns and their weights a group.
+    Csr,
+    /// Four rows share a column (4×1 blocks): one column and four weights a group.
+    Blocks,
+}
+
 /// One operator. Offsets `weights`, `rows`, … count bytes from the start of the weight section.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     /// Features, or raw values, to int8: `y_i = clamp(requant(f_i + bias_i, m_i), −127, 127)`.
-    /// Always the first operator: it takes the model's input.
+    /// Takes the model's input: always the first operator, and no other but [`Op::Embed`] may be.
     Standardise { y: Region, rows: u32 },
     /// `y = x / rms(x)`: `y_i = clamp((x_i·R + 2¹⁵) >> 16, −127, 127)`, `R = 256·gain / isqrt(256·Σx²)`.
     UnitRms { x: Region, y: Region, gain: u32 },
@@ -87,6 +96,38 @@ pub enum Op {
     /// Scores against a table of class rows: `y_c = requant(a_c·x, m_c) − requant(‖x‖, h_c)`,
     /// `‖x‖ = isqrt(256·Σx²)`. `h_c` is the handicap of a seen class (calibrated stacking); absent, 0.
     Match { x: Region, y: Region, weights: u32, rows: u32, handicaps: Option<u32> },
+    /// `y_i = clamp(requant(Σ_j w_ij x_j + b_i, m_i))` as [`Op::Dense`], where most weights are 0: only
+    /// the others are stored, in groups ([`Sparse`](crate::kernel::Sparse)).
+    Sparse {
+        x: Region,
+        y: Region,
+        width: Width,
+        relu: bool,
+        layout: Layout,
+        /// Number of groups in all: the sum of `counts`.
+        groups: u32,
+        /// u16 groups of each row, or of each four rows where the layout is [`Layout::Blocks`]
+        counts: u32,
+        /// `groups` groups, of a length that follows from layout and `x.len`
+        entries: u32,
+        rows: u32,
+    },
+    /// Tokens to int8: `y = (E_t₀, E_t₁, …)`, the rows t of a table, one after the other.
+    /// A token outside `0..vocabulary` is read as the nearest inside. Takes the model's input.
+    Embed {
+        y: Region,
+        /// rows of the table
+        vocabulary: u16,
+        /// columns of the table; `y.len` is a multiple of it
+        dim: u16,
+        /// `(vocabulary, dim)` int8
+        table: u32,
+    },
+    /// Laws watched over: `y_0 = 1024`, `y_l = |d_l|·gain_l`, `d_l` the running deviation of law l
+    /// ([`poly`](crate::kernel::poly)). Takes the model's input, raw int16 values, as its only operator. The first `inputs` of the `registers` hold the sample, each of `steps` writes the next one;
+    /// `state`, the running deviations of `y.len − 1` laws, outlives the input. The three regions lie one behind the
+    /// other. In f32 where `float`.
+    Poly { registers: Region, state: Region, y: Region, inputs: u16, float: bool, steps: u32, laws: u32 },
 }
 
 impl Op {
@@ -103,6 +144,9 @@ impl Op {
             Op::Clamp { .. } => "clamp",
             Op::Lookup { .. } => "lookup",
             Op::Match { .. } => "match",
+            Op::Sparse { .. } => "sparse",
+            Op::Embed { .. } => "embed",
+            Op::Poly { .. } => "poly",
         }
     }
 
@@ -114,23 +158,28 @@ impl Op {
             | Op::Gate { y, .. }
             | Op::Rescale { y, .. }
             | Op::Clamp { y, .. }
-            | Op::Lookup { y, .. } => (y, Width::I8),
-            Op::Dense { y, width, .. } | Op::LowRank { y, width, .. } | Op::Mix { y, width, .. } => (y, width),
-            Op::Match { y, .. } => (y, Width::I32),
+            | Op::Lookup { y, .. }
+            | Op::Embed { y, .. } => (y, Width::I8),
+            Op::Dense { y, width, .. }
+            | Op::LowRank { y, width, .. }
+            | Op::Mix { y, width, .. }
+            | Op::Sparse { y, width, .. } => (y, width),
+            Op::Match { y, .. } | Op::Poly { y, .. } => (y, Width::I32),
         }
     }
 
     /// The regions that the operator reads, with their types.
     pub const fn inputs(&self) -> [Option<(Region, Width)>; 3] {
         match *self {
-            Op::Standardise { .. } => [None, None, None],
+            Op::Standardise { .. } | Op::Embed { .. } | Op::Poly { .. } => [None, None, None],
             Op::UnitRms { x, .. }
             | Op::Dense { x, .. }
             | Op::LowRank { x, .. }
             | Op::Gate { x, .. }
             | Op::Clamp { x, .. }
             | Op::Lookup { x, .. }
-            | Op::Match { x, .. } => [Some((x, Width::I8)), None, None],
+            | Op::Match { x, .. }
+            | Op::Sparse { x, .. } => [Some((x, Width::I8)), None, None],
             Op::Rescale { x, .. } => [Some((x, Width::I16)), None, None],
             Op::Mix { x, gate, base, .. } => [
                 Some((x, Width::I8)),
@@ -148,6 +197,7 @@ impl Op {
         match *self {
             Op::LowRank { z, .. } => [Some((z, Width::I8)), None],
             Op::Mix { z, acc, .. } => [Some((z, Width::I8)), Some((acc, Width::I32))],
+            Op::Poly { registers, state, .. } => [Some((registers, Width::I32)), Some((state, Width::I32))],
             _ => [None, None],
         }
     }

@@ -13,6 +13,7 @@ use crate::artifact::{Artifact, GoldenVector, Input, Items, golden_sample};
 use crate::features;
 use crate::fixed::requant_i8;
 use crate::kernel::{self, Bases, Kernel, Out};
+use crate::monitor::Monitor;
 use crate::op::{Op, Region, Width};
 
 /// Why a model did not answer.
@@ -32,6 +33,8 @@ pub enum Error {
 pub struct Runner<'m, 'a, K> {
     artifact: Artifact<'m>,
     arena: &'a mut [u8],
+    /// [`Op::Poly`], decoded once: it is asked for with every value.
+    monitor: Option<Monitor>,
     taken: u16,
     kernel: PhantomData<K>,
 }
@@ -41,8 +44,9 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
     pub fn new(artifact: Artifact<'m>, arena: &'a mut [u32]) -> Result<Self, Error> {
         let arena: &mut [u8] = bytemuck::try_cast_slice_mut(arena).map_err(|_| Error::Corrupt)?;
         let arena = arena.get_mut(..artifact.arena_bytes() as usize).ok_or(Error::ArenaTooSmall)?;
-        let mut runner = Runner { artifact, arena, taken: 0, kernel: PhantomData };
-        runner.begin();
+        let monitor = Monitor::of(&artifact);
+        let mut runner = Runner { artifact, arena, monitor, taken: 0, kernel: PhantomData };
+        runner.reset();
         Ok(runner)
     }
 
@@ -82,6 +86,14 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
         }
     }
 
+    /// Forgets earlier inputs: the running deviations of [`Op::Poly`]; then `begin`.
+    pub fn reset(&mut self) {
+        if let Some(monitor) = self.monitor {
+            monitor.forget(self.arena);
+        }
+        self.begin();
+    }
+
     /// Takes one time step: [`Runner::channels`] raw values.
     pub fn push(&mut self, step: &[i16]) -> Result<(), Error> {
         if self.taken >= self.steps() {
@@ -94,12 +106,10 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
             }
             Input::Vector { .. } => {
                 let &[value] = step else { return Err(Error::WrongChannels) };
-                let Some(Op::Standardise { y, rows }) = self.artifact.ops().next() else { return Err(Error::Corrupt) };
-                let rows = self.artifact.rows(rows, y.len as usize).map_err(|_| Error::Corrupt)?;
-                let y = i8s(get(self.arena, y, Width::I8)?)?;
                 let i = usize::from(self.taken);
-                if let (Some(y), Some(row)) = (y.get_mut(i), rows.get(i)) {
-                    *y = requant_i8(i32::from(value).wrapping_add(row.bias), row.multiplier, -127);
+                match self.monitor {
+                    Some(monitor) => monitor.take(self.arena, i, value)?,
+                    None => take(&self.artifact, self.arena, i, value)?,
                 }
             }
         }
@@ -126,7 +136,10 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
             })
             .map_err(|_| Error::Corrupt)?;
         }
-        self.walk(last)
+        match self.monitor {
+            Some(monitor) => monitor.run(&self.artifact, self.arena),
+            None => self.walk(last),
+        }
     }
 
     /// Runs the operators after the first on `input`, the first operator's output (int8).
@@ -169,20 +182,17 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
     /// Score `i` of the last run.
     pub fn score(&self, i: usize) -> Option<i32> {
         let (_, width) = self.artifact.output();
-        let size = width.bytes() as usize;
-        let bytes = self.output().ok()?.get(i.checked_mul(size)?..)?;
-        match width {
-            Width::I8 => bytes.first().map(|&b| i32::from(b as i8)),
-            Width::I16 => bytes.first_chunk().map(|&b| i32::from(i16::from_le_bytes(b))),
-            Width::I32 => bytes.first_chunk().map(|&b| i32::from_le_bytes(b)),
-        }
+        element(self.output().ok()?, width, i)
     }
 
     /// Index of the largest score, the first of equals.
     pub fn class(&self) -> u16 {
+        // Found once: each look for the output decodes all operators.
+        let (_, width) = self.artifact.output();
+        let scores = self.output().unwrap_or(&[]);
         let mut best = (i32::MIN, 0);
         let mut i = 0u16;
-        while let Some(score) = self.score(i.into()) {
+        while let Some(score) = element(scores, width, i.into()) {
             if score > best.0 {
                 best = (score, i);
             }
@@ -193,7 +203,7 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
 
     /// CRC-32 of the first operator's output for the golden input ([`golden_sample`]).
     pub fn front_checksum(&mut self) -> Result<u32, Error> {
-        self.begin();
+        self.reset();
         let mut step = [0i16; features::MAX_CHANNELS];
         let channels = self.channels();
         for t in 0..self.steps() {
@@ -214,16 +224,33 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
             self.infer(bytemuck::try_cast_slice(vector.input).map_err(|_| Error::Corrupt)?, None)?;
             same &= self.output()? == vector.output;
         }
-        self.begin();
+        self.reset();
         Ok(same)
     }
 
     fn walk(&mut self, last: Option<u8>) -> Result<(), Error> {
         let last = last.unwrap_or(u8::MAX);
-        for (_, op) in (0..=last).zip(self.artifact.ops()).skip(1) {
+        let mut ops = self.artifact.ops();
+        let mut left = last;
+        ops.next();
+        // By hand: each adaptor of the iterator copies an operator once more.
+        while left > 0
+            && let Some(op) = ops.next()
+        {
             step::<K>(&self.artifact, self.arena, &op)?;
+            left -= 1;
         }
         Ok(())
+    }
+}
+
+/// Element `i` of an operator's output.
+fn element(bytes: &[u8], width: Width, i: usize) -> Option<i32> {
+    let bytes = bytes.get(i.checked_mul(width.bytes() as usize)?..)?;
+    match width {
+        Width::I8 => bytes.first().map(|&b| i32::from(b as i8)),
+        Width::I16 => bytes.first_chunk().map(|&b| i32::from(i16::from_le_bytes(b))),
+        Width::I32 => bytes.first_chunk().map(|&b| i32::from_le_bytes(b)),
     }
 }
 
@@ -235,7 +262,7 @@ pub fn checksum(bytes: &[u8]) -> u32 {
 fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<(), Error> {
     let corrupt = |_| Error::Corrupt;
     match *op {
-        Op::Standardise { .. } => {}
+        Op::Standardise { .. } | Op::Embed { .. } | Op::Poly { .. } => {}
         Op::UnitRms { x, y, gain } => {
             let [x, y] = views(arena, [(x, Width::I8), (y, Width::I8)])?;
             kernel::unit_rms(i8s(x)?, gain, i8s(y)?);
@@ -305,6 +332,32 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
             let y = bytemuck::try_cast_slice_mut(y).map_err(|_| Error::Corrupt)?;
             kernel::matching::<K>(i8s(x)?, weights, rows, handicaps, y);
         }
+        Op::Sparse { x, y, width, relu, layout, groups, counts, entries, rows } => {
+            let matrix = model.sparse(layout, (x.len, y.len), groups, counts, entries).map_err(corrupt)?;
+            let rows = model.rows(rows, y.len as usize).map_err(corrupt)?;
+            let [x, y] = views(arena, [(x, Width::I8), (y, width)])?;
+            kernel::sparse::<K>(i8s(x)?, &matrix, rows, out(y, width, relu)?);
+        }
+    }
+    Ok(())
+}
+
+/// Value `i` of a vector, standardised or embedded.
+fn take(artifact: &Artifact<'_>, arena: &mut [u8], i: usize, value: i16) -> Result<(), Error> {
+    match artifact.ops().next() {
+        Some(Op::Standardise { y, rows }) => {
+            let rows = artifact.rows(rows, y.len as usize).map_err(|_| Error::Corrupt)?;
+            let y = i8s(get(arena, y, Width::I8)?)?;
+            if let (Some(y), Some(row)) = (y.get_mut(i), rows.get(i)) {
+                *y = requant_i8(i32::from(value).wrapping_add(row.bias), row.multiplier, -127);
+            }
+        }
+        Some(Op::Embed { y, vocabulary, dim, table }) => {
+            let size = usize::from(vocabulary) * usize::from(dim);
+            let table = artifact.i8s(table, size).map_err(|_| Error::Corrupt)?;
+            kernel::embed(value, table, vocabulary, dim, i, i8s(get(arena, y, Width::I8)?)?);
+        }
+        _ => return Err(Error::Corrupt),
     }
     Ok(())
 }

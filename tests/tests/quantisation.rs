@@ -1,7 +1,9 @@
 //! Float graph against its int8 artifact.
 
+use smidgen::compress::{Description, Exported, Layout, export};
 use smidgen::infer::{Host, Oracle};
-use smidgen_tests::{artifact, graph};
+use smidgen_shared::op::{self, Op};
+use smidgen_tests::{artifact, graph, pruned_mlp, token_artifact, tokens};
 
 fn raw(input: &[f32]) -> Vec<i16> {
     input.iter().map(|&v| v as i16).collect()
@@ -62,4 +64,86 @@ fn scores_of_features_are_those_of_the_raw_input() {
 fn the_same_graph_gives_the_same_bytes() {
     assert_eq!(&*artifact(9, 1), &*artifact(9, 1));
     assert_ne!(&*artifact(9, 1), &*artifact(9, 2));
+}
+
+/// Pruned layers of either width: the same scores whatever the layout, on either kernel.
+#[test]
+fn sparse_layouts_give_the_dense_bits_operator_by_operator() {
+    let (graph, inputs) = pruned_mlp(&[300, 40, 24, 3], 0.06, 4, 20);
+    let artifact = |layout| {
+        let Exported { bytes, choices } =
+            export(&graph, &inputs, &Description { layout, ..Description::default() }).unwrap();
+        let sparse = bytes.artifact().unwrap().ops().filter(|op| matches!(op, Op::Sparse { .. })).count();
+        assert_eq!(choices.iter().filter(|c| c.chosen.layout.is_some()).count(), sparse);
+        assert_eq!(choices.len(), 3);
+        (bytes, sparse)
+    };
+    let ((auto, sparse), (dense, none)) = (artifact(Layout::Auto), artifact(Layout::Dense));
+    assert!(sparse >= 2 && none == 0, "{sparse} sparse layers");
+    assert!(auto.len() < dense.len());
+    let (a, d) = (auto.artifact().unwrap(), dense.artifact().unwrap());
+    let (mut x, mut y, mut z) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut fast, mut naive) = (Host::new(a, &mut x).unwrap(), Oracle::new(a, &mut y).unwrap());
+    let mut dense = Oracle::new(d, &mut z).unwrap();
+    for input in &inputs {
+        for i in 0..4 {
+            let expected = dense.trace(&raw(input), i).unwrap();
+            assert_eq!(fast.trace(&raw(input), i).unwrap(), expected);
+            assert_eq!(naive.trace(&raw(input), i).unwrap(), expected);
+        }
+    }
+}
+
+/// Both layouts stand in the graph with every operator, so that its tests are theirs.
+#[test]
+fn the_test_graph_has_both_layouts() {
+    let bytes = artifact(8, 1);
+    for wanted in [op::Layout::Csr, op::Layout::Blocks] {
+        let found =
+            bytes.artifact().unwrap().ops().any(|op| matches!(op, Op::Sparse { layout, .. } if layout == wanted));
+        assert!(found, "no {wanted:?}");
+    }
+}
+
+/// Without classes the unit of the outputs gives the float model's numbers back.
+#[test]
+fn a_token_net_answers_the_float_graphs_numbers() {
+    let (graph, inputs) = tokens(3);
+    let bytes = token_artifact(3);
+    let artifact = bytes.artifact().unwrap();
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    let (mut host, mut naive) = (Host::new(artifact, &mut a).unwrap(), Oracle::new(artifact, &mut b).unwrap());
+    let (mut error, mut power) = (0.0f64, 0.0f64);
+    for input in &inputs {
+        let answer = host.answer(&raw(input)).unwrap();
+        assert_eq!(naive.answer(&raw(input)).unwrap(), answer);
+        assert_eq!(host.scores_of_features(input).unwrap(), naive.scores());
+        for (ours, float) in host.values().iter().zip(graph.run(input).pop().unwrap()) {
+            error += f64::from(ours - float).powi(2);
+            power += f64::from(float).powi(2);
+        }
+    }
+    assert!(error < power * 1e-3, "relative error {:.5}", (error / power).sqrt());
+    assert!(error > 0.0);
+}
+
+/// The host names a token that the model does not know; the device's code reads it as the nearest.
+#[test]
+fn a_token_outside_the_vocabulary_is_named() {
+    let bytes = token_artifact(3);
+    let artifact = bytes.artifact().unwrap();
+    let mut arena = Vec::new();
+    let error = Host::new(artifact, &mut arena).unwrap().answer(&[3, 11]).unwrap_err();
+    assert_eq!(error.to_string(), "token 1 is 11, but the model knows 0 to 10 alone");
+    let scores = |tokens: [i16; 2]| {
+        let mut arena = vec![0u32; artifact.arena_bytes().div_ceil(4) as usize];
+        let mut runner =
+            smidgen_shared::run::Runner::<smidgen_shared::kernel::Portable>::new(artifact, &mut arena).unwrap();
+        tokens.iter().for_each(|token| runner.push(&[*token]).unwrap());
+        runner.finish(None).unwrap();
+        runner.output().unwrap().to_vec()
+    };
+    assert_eq!(scores([3, 11]), scores([3, 10]));
+    assert_eq!(scores([-32768, 32767]), scores([0, 10]));
+    assert_ne!(scores([3, 9]), scores([3, 10]));
 }

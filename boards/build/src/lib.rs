@@ -8,12 +8,14 @@
 //! Slots or the store may lie at the top of RAM, where nothing else can be written; the linker's RAM ends there.
 
 use serde::Deserialize;
-use std::{env, fs, path::Path};
+use std::{env, fs, path::PathBuf};
 
 #[derive(Deserialize)]
 struct BoardToml {
     name: String,
     target: String,
+    /// How QEMU is told to be this board; a board on a desk has none.
+    machine: Option<serde::de::IgnoredAny>,
     flash: Flash,
     ram: Ram,
     slots: Slots,
@@ -50,6 +52,8 @@ struct Slots {
     bytes: u32,
     /// Size of slot B where it differs.
     b_bytes: Option<u32>,
+    /// Its smallest erase where it differs from flash.page.
+    b_page: Option<u32>,
 }
 
 impl Slots {
@@ -69,16 +73,15 @@ struct Store {
 
 /// Call this from the build.rs of a board. It panics, and so fails the build, with the field to change.
 pub fn board() {
-    println!("cargo:rerun-if-changed=board.toml");
-    let text = fs::read_to_string("board.toml").unwrap_or_else(|e| panic!("board.toml: {e}"));
-    let board: BoardToml = toml::from_str(&text).unwrap_or_else(|e| panic!("board.toml: {e}"));
-    check(&board);
-    let out = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
-    let out = Path::new(&out);
-    fs::write(out.join("memory.x"), memory_x(&board)).expect("OUT_DIR can be written");
-    fs::write(out.join("board.rs"), constants(&board)).expect("OUT_DIR can be written");
-    // cortex-m-rt includes it; the boards' vectors need no names from it.
-    fs::write(out.join("device.x"), "").expect("OUT_DIR can be written");
+    let (board, out) = constants();
+    // What a chip's boot ROM wants besides stands in the board's own boot.x.
+    println!("cargo:rerun-if-changed=boot.x");
+    let boot = fs::read_to_string("boot.x").unwrap_or_default();
+    fs::write(out.join("memory.x"), memory_x(&board) + &boot).expect("OUT_DIR can be written");
+    // cortex-m-rt includes it where no HAL brings one; the boards' vectors need no names from it.
+    if board.machine.is_some() {
+        fs::write(out.join("device.x"), "").expect("OUT_DIR can be written");
+    }
     println!("cargo:rustc-link-search={}", out.display());
     if board.target.starts_with("riscv") {
         println!("cargo:rustc-link-arg-bins=-Tmemory.x");
@@ -86,6 +89,32 @@ pub fn board() {
     println!("cargo:rustc-link-arg-bins=-Tlink.x");
     // Without this an ARM image would carry 64 KB of padding between its segments.
     println!("cargo:rustc-link-arg-bins=--nmagic");
+    log(&board);
+}
+
+/// As [`board`], where a HAL brings the linker's scripts: `script` includes them.
+pub fn board_of_hal(script: &str) {
+    let (board, _) = constants();
+    println!("cargo:rustc-link-arg-bins=-T{script}");
+    log(&board);
+}
+
+/// Boards on a desk log by defmt, whose script gathers the messages outside the image.
+fn log(board: &BoardToml) {
+    if board.machine.is_none() {
+        println!("cargo:rustc-link-arg-bins=-Tdefmt.x");
+    }
+}
+
+/// Reads and checks board.toml and writes board.rs; OUT_DIR.
+fn constants() -> (BoardToml, PathBuf) {
+    println!("cargo:rerun-if-changed=board.toml");
+    let text = fs::read_to_string("board.toml").unwrap_or_else(|e| panic!("board.toml: {e}"));
+    let board: BoardToml = toml::from_str(&text).unwrap_or_else(|e| panic!("board.toml: {e}"));
+    check(&board);
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    fs::write(out.join("board.rs"), board_rs(&board)).expect("OUT_DIR can be written");
+    (board, out)
 }
 
 fn end(origin: u32, length: u32) -> u64 {
@@ -96,7 +125,7 @@ fn end(origin: u32, length: u32) -> u64 {
 fn stretches(b: &BoardToml) -> [(&'static str, u32, u32, u32); 3] {
     [
         ("slots.a", b.slots.a, b.slots.bytes, b.flash.page),
-        ("slots.b", b.slots.b, b.slots.b_bytes(), b.flash.page),
+        ("slots.b", b.slots.b, b.slots.b_bytes(), b.slots.b_page.unwrap_or(b.flash.page)),
         ("store.at", b.store.at, b.store.bytes, b.store.page.unwrap_or(b.flash.page)),
     ]
 }
@@ -173,17 +202,21 @@ fn memory_x(b: &BoardToml) -> String {
     script
 }
 
-fn constants(b: &BoardToml) -> String {
+fn board_rs(b: &BoardToml) -> String {
     let [a, slot_b, store] = stretches(b).map(|(_, at, bytes, page)| {
         format!("Place {{ at: {at:#x}, bytes: {bytes:#x}, page: {page:#x}, unit: {} }}", b.flash.write)
     });
-    format!(
+    let mut text = format!(
         "// From board.toml.\n\
-         use smidgen_board_support::{{Layout, Memory, Once, Place, Ring}};\n\
+         use smidgen_board_support::{{Layout, Memory, Once, Place}};\n\
          static LAYOUT: Layout = Layout {{ name: {:?}, slots: [{a}, {slot_b}], store: {store} }};\n\
-         static MEMORY: Once<Memory<{}>> = Once::new(Memory::new());\n\
-         static RING: Ring = Ring::new();\n",
+         static MEMORY: Once<Memory<{}>> = Once::new(Memory::new());\n",
         b.name,
         b.ram.arena / 4,
-    )
+    );
+    // Where no HAL buffers what the UART receives.
+    if b.machine.is_some() {
+        text += "static RING: smidgen_board_support::Ring = smidgen_board_support::Ring::new();\n";
+    }
+    text
 }

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
-use super::ExportArgs;
 use super::verify::SHRINK;
+use super::{ExportArgs, Layout};
 use crate::compress;
 use crate::device::Board;
 use crate::family::{Place, find};
@@ -15,15 +15,21 @@ use crate::run::family_of;
 
 pub fn run(args: &ExportArgs, place: &Place) -> Result<()> {
     let export = find(&family_of(&args.run)?)?.export(&args.run, place)?;
-    let mut bytes = compress::export(&export.graph, &export.inputs, &description(export.provenance)?)?;
+    let layout = if args.layout == Layout::Dense { compress::Layout::Dense } else { compress::Layout::Auto };
+    let board = args.board.as_deref().map(Board::find).transpose()?;
+    let exported = compress::export(&export.graph, &export.inputs, &description(export.provenance, layout, board)?)?;
+    for choice in &exported.choices {
+        place.output.line(choice.to_string());
+    }
+    let mut bytes = exported.bytes;
     if let Some(key) = &args.sign {
         let now = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |t| t.as_secs());
         let counter = args.counter.unwrap_or(now.try_into().unwrap_or(u32::MAX));
         compress::sign(&mut bytes, &super::keygen::read(key)?, counter)?;
     }
     let artifact = bytes.artifact()?;
-    if let Some(name) = &args.board {
-        Board::find(name)?.check_fit(bytes.len(), artifact.arena_bytes() as usize, SHRINK)?;
+    if let Some(board) = board {
+        board.check_fit(bytes.len(), artifact.arena_bytes() as usize, SHRINK)?;
     }
     write_atomic(&args.output, &bytes)?;
     place.output.line(format!(

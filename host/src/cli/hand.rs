@@ -14,7 +14,7 @@ use crate::output::Output;
 #[derive(Args)]
 #[group(skip)]
 pub struct Hand {
-    /// Serial port of a board, as /dev/ttyACM0 or /dev/ttyACM0@BAUD, or tcp:HOST:PORT
+    /// Serial port of a board, as /dev/ttyACM0 or /dev/ttyACM0@BAUD, tcp:HOST:PORT, or rtt:BOARD over its debug probe
     #[arg(long, required_unless_present = "board", conflicts_with = "board")]
     port: Option<String>,
     /// A board under QEMU, whose flash is kept in a file from one command to the next

@@ -46,7 +46,9 @@ pub fn run(args: &InspectArgs, output: Output) -> Result<()> {
     }
     let classes: Vec<String> =
         artifact.classes().map(|c| if c.seen { c.name.to_string() } else { format!("{} (unseen)", c.name) }).collect();
-    if !classes.is_empty() {
+    if classes.is_empty() {
+        output.line(format!("answers {} numbers in units of {:e}", artifact.output().0.len, manifest.unit));
+    } else {
         output.line(format!("classes: {}", classes.join(", ")));
     }
     output.line("");

@@ -1,6 +1,7 @@
 //! The command line. One file a verb; exit codes 0 done, 1 failed, 2 usage, 3 a verification or a
 //! bound does not hold.
 
+mod bench;
 mod boards;
 mod data;
 mod demo;
@@ -8,6 +9,7 @@ mod doctor;
 mod explain;
 mod export;
 mod families;
+mod flash;
 mod hand;
 mod inspect;
 mod keygen;
@@ -71,6 +73,8 @@ enum Verb {
     Run(RunArgs),
     /// Compare an artifact on the host and on a board, bit by bit
     Verify(VerifyArgs),
+    /// Write firmware and model into a board's chip, through a debug probe
+    Flash(flash::FlashArgs),
     /// Send an artifact to a board, which checks it and serves it from then on
     Send(send::SendArgs),
     /// Teach a board a class by its attributes, without training
@@ -85,6 +89,8 @@ enum Verb {
     Keygen(keygen::KeygenArgs),
     /// Measure a paper's claims and set them beside its figures
     Reproduce(ReproduceArgs),
+    /// Measure speed beside that of peers doing the same work
+    Bench(bench::BenchArgs),
     /// Train, export, run on all boards, compare: the tour in one command
     Demo(DemoArgs),
     /// Print a completion script for your shell
@@ -115,15 +121,19 @@ struct TrainArgs {
     /// Which split is held out, by name [default: the first]
     #[arg(long)]
     split: Option<String>,
-    /// First seed
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Number of seeds, whose spread the table shows
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
-    population: u64,
+    /// First seed [default: 0]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Number of seeds, whose spread the table shows [default: 1]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(0..=100_000))]
+    population: Option<u64>,
     /// A setting of the model or of the data; may be repeated. Some families take A,B,C for a grid
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// A TOML file of settings: seed, population, and keys as --set takes them, a list for a grid; the
+    /// command line wins
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Leave out the baselines
     #[arg(long)]
     alone: bool,
@@ -160,15 +170,24 @@ struct ExportArgs {
     /// The artifact
     #[arg(short, long, default_value = "model.smg")]
     output: PathBuf,
-    /// Check that it fits this board
+    /// Check that it fits this board, and choose layouts for it
     #[arg(long)]
     board: Option<String>,
+    /// How matrices with many zeros are stored: whatever takes fewest instructions, or dense
+    #[arg(long, value_enum, default_value_t = Layout::Auto)]
+    layout: Layout,
     /// Sign with this key, made by `smidgen keygen`
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
     /// Counter of a signed model: boards built to refuse a lower one than they have served [default: the time, in seconds]
     #[arg(long, requires = "sign")]
     counter: Option<u32>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Layout {
+    Auto,
+    Dense,
 }
 
 #[derive(Args)]
@@ -186,9 +205,9 @@ struct RunArgs {
     /// Data set [default: the one it was trained on]
     #[arg(long)]
     data: Option<String>,
-    /// Number of samples
-    #[arg(long, default_value_t = 12, value_parser = at_least_one)]
-    samples: usize,
+    /// Number of samples [default: 12, all of a stream]
+    #[arg(long, value_parser = at_least_one)]
+    samples: Option<usize>,
 }
 
 #[derive(Args)]
@@ -218,7 +237,7 @@ struct Place {
     /// On this board, under QEMU
     #[arg(long)]
     board: Option<String>,
-    /// On the board at this port, as /dev/ttyACM0 or tcp:HOST:PORT, which serves the model already
+    /// On the board at this port, as /dev/ttyACM0, tcp:HOST:PORT or rtt:BOARD, which serves the model already
     #[arg(long)]
     port: Option<String>,
 }
@@ -290,6 +309,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Verb::Inspect(args) => inspect::run(&args, output),
         Verb::Run(args) => run::run(&args, place),
         Verb::Verify(args) => verify::run(&args, place),
+        Verb::Flash(args) => flash::run(&args, output),
         Verb::Send(args) => send::run(&args, output),
         Verb::Teach(args) => teach::teach(&args, place),
         Verb::Forget(args) => teach::forget(&args, output),
@@ -297,6 +317,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Verb::Monitor(args) => monitor::run(&args, place),
         Verb::Keygen(args) => keygen::run(&args, output),
         Verb::Reproduce(args) => reproduce::run(&args, place),
+        Verb::Bench(args) => bench::run(&args, place),
         Verb::Demo(args) => demo::run(&args, place),
         Verb::Completions { shell } => {
             clap_complete::generate(

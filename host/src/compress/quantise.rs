@@ -12,6 +12,7 @@ use smidgen_shared::op::{Op, Region, Width};
 
 use super::arena::{Lifetime, place};
 use super::calibrate::{Ranges, calibrate};
+use super::sparse::{Choice, Layout, Shape, store};
 use super::write::{Aligned, Parts, Provenance, Weights};
 use crate::graph::{self, Graph, Matrix};
 
@@ -22,6 +23,19 @@ pub struct Description {
     pub provenance: Provenance,
     /// Boards to state bounds for: name and core.
     pub boards: Vec<(String, Core)>,
+    /// How matrices may be stored.
+    pub layout: Layout,
+    /// The core whose instructions decide between layouts [default: Cortex-M4's].
+    pub core: Option<Core>,
+}
+
+/// An artifact, and what was decided on the way.
+#[derive(Clone, Debug)]
+pub struct Exported {
+    /// The artifact.
+    pub bytes: Aligned,
+    /// Of every layer whose matrix has many zeros: how it is stored, and why.
+    pub choices: Vec<Choice>,
 }
 
 /// How an activation is stored.
@@ -35,7 +49,12 @@ struct Format {
 /// Quantises `graph` with the ranges met on `inputs` (features or raw values) and gives the artifact.
 ///
 /// The first few inputs become golden vectors.
-pub fn export(graph: &Graph, inputs: &[Vec<f32>], description: &Description) -> Result<Aligned> {
+pub fn export(graph: &Graph, inputs: &[Vec<f32>], description: &Description) -> Result<Exported> {
+    if let [graph::Node { op: graph::Op::Poly(program), .. }] = &graph.nodes[..] {
+        graph.shapes()?;
+        let bytes = super::poly::export(graph, program, inputs, description)?;
+        return Ok(Exported { bytes, choices: Vec::new() });
+    }
     let graph = &graph.with_rescales();
     let shapes = graph.shapes()?;
     ensure!(!inputs.is_empty(), "calibration needs at least one input");
@@ -44,10 +63,13 @@ pub fn export(graph: &Graph, inputs: &[Vec<f32>], description: &Description) -> 
     let plan = Plan::new(graph, &shapes, &formats);
     let mut weights = Weights::default();
     let mut ops = Vec::new();
+    let mut choices = Vec::new();
+    let layout = (description.layout, description.core.unwrap_or(Core::ArmV7EM));
     for (i, node) in graph.nodes.iter().enumerate() {
-        let op = quantise(graph, i, &formats, &ranges, &plan, &mut weights)
+        let (op, choice) = quantise(graph, i, &formats, &ranges, &plan, layout, &mut weights)
             .with_context(|| format!("node {i}, {}", node.name))?;
         ops.push(op);
+        choices.extend(choice);
     }
     let input = match graph.input {
         graph::Input::Window(spec) => artifact::Input::Window { spec, state: plan.state },
@@ -59,7 +81,11 @@ pub fn export(graph: &Graph, inputs: &[Vec<f32>], description: &Description) -> 
         .boards
         .iter()
         .map(|(name, core)| {
-            (name.clone(), cost::instructions(&input, ops.iter().copied(), *core), cost::per_sample(&input, *core))
+            (
+                name.clone(),
+                cost::instructions(&input, ops.iter().copied(), *core),
+                cost::per_sample(&input, ops.first(), *core),
+            )
         })
         .collect();
     let parts = Parts {
@@ -68,18 +94,19 @@ pub fn export(graph: &Graph, inputs: &[Vec<f32>], description: &Description) -> 
         arena_bytes: plan.arena_bytes,
         ops: &ops,
         classes: &graph.classes,
+        unit: formats.last().map_or(1.0, |format| format.scale as f32),
         bounds: &bounds,
         provenance: &description.provenance,
         weights: &weights,
     };
-    let golden: Vec<Vec<i8>> = inputs.iter().take(3).map(|input| standardised(graph, input)).collect();
-    parts.assemble(&golden)
+    let scale = formats[0].scale;
+    let golden: Vec<Vec<i8>> = inputs.iter().take(3).map(|input| first_output(graph, input, scale)).collect();
+    Ok(Exported { bytes: parts.assemble(&golden)?, choices })
 }
 
 /// Node 0's int8 output in float arithmetic: near enough for a golden vector's input.
-fn standardised(graph: &Graph, input: &[f32]) -> Vec<i8> {
-    let graph::Op::Standardise { clip, .. } = graph.nodes[0].op else { return Vec::new() };
-    graph.run(input)[0].iter().map(|x| (x / clip * 127.0).round() as i8).collect()
+fn first_output(graph: &Graph, input: &[f32], scale: f64) -> Vec<i8> {
+    graph.run(input)[0].iter().map(|x| (f64::from(*x) / scale).round().clamp(-127.0, 127.0) as i8).collect()
 }
 
 /// Nodes that are added to a wider sum are kept in int16; the last node of a graph without a class
@@ -94,6 +121,8 @@ fn formats(graph: &Graph, ranges: &Ranges) -> Vec<Format> {
         let int16 = |reach: f32| Format { width: Width::I16, scale: f64::from(reach.max(1e-6)) / 32767.0 };
         formats.push(match &node.op {
             graph::Op::Standardise { clip, .. } => int8(*clip),
+            // All of the table, met in calibration or not.
+            graph::Op::Embed { table, .. } => int8(table.data.iter().fold(0.0, |m, w| w.abs().max(m))),
             graph::Op::Gate { .. } => Format { width: Width::I8, scale: 1.0 / 128.0 },
             graph::Op::Match { x, rows, .. } => {
                 // Eight units for the finest class row's product of one unit with one unit.
@@ -173,8 +202,9 @@ fn quantise(
     formats: &[Format],
     ranges: &Ranges,
     plan: &Plan,
+    layout: (Layout, Core),
     weights: &mut Weights,
-) -> Result<Op> {
+) -> Result<(Op, Option<Choice>)> {
     let (y, format) = (plan.output[i], formats[i]);
     let (scale, width) = (format.scale, format.width);
     let x_of = |x: &usize| -> Result<(Region, f64)> {
@@ -183,7 +213,8 @@ fn quantise(
     };
     let [z, acc] = plan.inner[i];
     let z_scale = f64::from(ranges.inner[i].max(1e-6)) / 127.0;
-    Ok(match &graph.nodes[i].op {
+    let mut choice = None;
+    let op = match &graph.nodes[i].op {
         graph::Op::Standardise { mean, deviation, .. } => {
             let rows = mean.iter().zip(deviation).enumerate().map(|(i, (&mean, &deviation))| {
                 let bias = -f64::from(mean).round();
@@ -196,16 +227,26 @@ fn quantise(
             let rows = rows.collect::<Result<Vec<_>>>()?;
             Op::Standardise { y, rows: weights.rows(&rows) }
         }
+        graph::Op::Embed { table, .. } => {
+            let q: Vec<i8> = table.data.iter().map(|w| (f64::from(*w) / scale).round() as i8).collect();
+            let vocabulary = u16::try_from(table.rows).context("too large a vocabulary")?;
+            let dim = u16::try_from(table.cols).context("an embedding of over 65,535 values")?;
+            Op::Embed { y, vocabulary, dim, table: weights.i8s(&q) }
+        }
         graph::Op::UnitRms { x } => {
             let (x, _) = x_of(x)?;
             let gain = (4096.0 * f64::from(x.len).sqrt() / scale).round();
             ensure!(gain < f64::from(1 << 24), "a unit-rms gain of {gain}");
             Op::UnitRms { x, y, gain: gain as u32 }
         }
+        graph::Op::Poly(_) => anyhow::bail!("laws are watched by a graph of that one node"),
         graph::Op::Dense { x, w, b, relu } => {
             let (x, x_scale) = x_of(x)?;
             let (q, rows) = layer(w, b, x_scale, |_| scale)?;
-            Op::Dense { x, y, width, relu: *relu, weights: weights.i8s(&q), rows: weights.rows(&rows) }
+            let shape = Shape { x, y, width, relu: *relu };
+            let (op, why) = store(&graph.nodes[i].name, &shape, &q, &rows, layout, weights);
+            choice = why;
+            op
         }
         graph::Op::LowRank { x, v, b, u, c } => {
             let (x, x_scale) = x_of(x)?;
@@ -275,7 +316,8 @@ fn quantise(
             };
             Op::Match { x, y, weights: weights.i8s(&q), rows: weights.rows(&rows), handicaps }
         }
-    })
+    };
+    Ok((op, choice))
 }
 
 /// `round(2²⁴·ratio)` as an i32.

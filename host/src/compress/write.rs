@@ -61,6 +61,18 @@ impl Weights {
         at
     }
 
+    pub(super) fn u8s(&mut self, values: &[u8]) -> u32 {
+        let at = self.start();
+        self.bytes.extend(values);
+        at
+    }
+
+    pub(super) fn u16s(&mut self, values: &[u16]) -> u32 {
+        let at = self.start();
+        self.bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+        at
+    }
+
     pub(super) fn i32s(&mut self, values: &[i32]) -> u32 {
         let at = self.start();
         self.bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
@@ -106,6 +118,8 @@ pub(super) struct Parts<'a> {
     pub arena_bytes: u32,
     pub ops: &'a [Op],
     pub classes: &'a [Class],
+    /// value of one unit of the outputs
+    pub unit: f32,
     pub bounds: &'a [(String, u32, u32)],
     pub provenance: &'a Provenance,
     pub weights: &'a Weights,
@@ -179,6 +193,7 @@ impl Parts<'_> {
             ops: &ops,
             class_count: u16::try_from(self.classes.len()).context("more than 65,535 classes")?,
             classes: &classes,
+            unit: self.unit,
             bound_count: self.bounds.len() as u8,
             bounds: &bounds,
             provenance: &provenance,

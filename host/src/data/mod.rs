@@ -19,6 +19,8 @@ pub mod augment;
 pub mod dsads;
 mod flo;
 mod folder;
+mod idx;
+pub mod mnist;
 mod npz;
 mod packed;
 mod registry;

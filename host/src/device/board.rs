@@ -18,8 +18,10 @@ pub struct Board {
     pub core: String,
     /// Rust's target triple.
     pub target: String,
-    /// How QEMU is told to be this board.
-    pub machine: Machine,
+    /// How QEMU is told to be this board; none for a board that is on a desk alone.
+    pub machine: Option<Machine>,
+    /// The chip as probe-rs names it; none where no such chip is sold.
+    pub chip: Option<String>,
     /// Flash, the firmware's share first.
     pub flash: Flash,
     /// Where models lie.
@@ -70,6 +72,8 @@ pub struct Slots {
     pub bytes: u32,
     /// Size of slot B where it differs.
     pub b_bytes: Option<u32>,
+    /// Bytes erased at once in slot B, where it differs from `flash.page`.
+    pub b_page: Option<u32>,
 }
 
 impl Slots {
@@ -128,6 +132,22 @@ impl Board {
         &BOARDS
     }
 
+    /// The boards that QEMU can be.
+    pub fn emulated() -> impl Iterator<Item = &'static Board> {
+        Self::all().iter().filter(|board| board.machine.is_some())
+    }
+
+    /// How QEMU is told to be this board; the error says where else it can be reached.
+    pub fn machine(&self) -> Result<&Machine> {
+        self.machine.as_ref().ok_or_else(|| {
+            anyhow!(
+                "{} is a board on a desk, which QEMU is not: `smidgen flash MODEL --board {}` loads it; `smidgen boards` lists those that QEMU can be",
+                self.name,
+                self.name
+            )
+        })
+    }
+
     /// The board of that name; the error names the nearest ones.
     pub fn find(name: &str) -> Result<&'static Board> {
         Self::all().iter().find(|board| board.name == name).ok_or_else(|| {
@@ -164,8 +184,9 @@ mod tests {
 
     #[test]
     fn every_board_is_sound() {
-        assert!(Board::all().len() >= 6);
+        assert!(Board::emulated().count() >= 6);
         for board in Board::all() {
+            assert!(board.machine.is_some() || board.chip.is_some(), "{}", board.name);
             let end = |at: u32, len: u32| u64::from(at) + u64::from(len);
             let firmware_end = end(board.flash.origin, board.flash.firmware);
             assert!(board.budget.firmware <= board.flash.firmware, "{}", board.name);

@@ -1,6 +1,6 @@
-//! A link by its name: `tcp:HOST:PORT`, or a serial port; opened again where it breaks off.
+//! A link by its name: `tcp:HOST:PORT`, `rtt:BOARD` over a debug probe, or a serial port; opened again where it breaks off.
 
-use super::{Link, Serial, Tcp};
+use super::{Board, Link, Serial, Tcp, probe::RttLink};
 use anyhow::Result;
 use std::time::{Duration, Instant};
 
@@ -9,16 +9,19 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// Pause between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Opens `tcp:HOST:PORT`, or the serial port `NAME[@BAUD]`.
+/// Opens `tcp:HOST:PORT`, `rtt:BOARD`, or the serial port `NAME[@BAUD]`.
 pub fn open(name: &str) -> Result<Box<dyn Link>> {
     Ok(Box::new(Lasting { name: name.to_owned(), link: Some(once(name)?) }))
 }
 
 fn once(name: &str) -> Result<Box<dyn Link>> {
-    Ok(match name.strip_prefix("tcp:") {
-        Some(address) => Box::new(Tcp::open(address)?),
-        None => Box::new(Serial::open(name)?),
-    })
+    if let Some(address) = name.strip_prefix("tcp:") {
+        return Ok(Box::new(Tcp::open(address)?));
+    }
+    if let Some(board) = name.strip_prefix("rtt:") {
+        return Ok(Box::new(RttLink::open(Board::find(board)?)?));
+    }
+    Ok(Box::new(Serial::open(name)?))
 }
 
 /// A link that outlives an unplugged cable: bytes under way are lost, which costs their frames alone.

@@ -61,7 +61,8 @@ impl Qemu {
     }
 
     fn start_with(board: &Board, model: &[u8], counting: bool, kept: &Kept) -> Result<Qemu> {
-        let program = &board.machine.qemu;
+        let machine = board.machine()?;
+        let program = &machine.qemu;
         version(program)?;
         if model.len() > board.slots.bytes as usize {
             bail!("the model is {} bytes, a slot of {} holds {}", model.len(), board.name, board.slots.bytes);
@@ -70,7 +71,7 @@ impl Qemu {
         let files = tempfile::tempdir().context("no folder for temporary files")?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).context("no port on 127.0.0.1")?;
         listener.set_nonblocking(true)?;
-        let mut arguments = board.machine.arguments.clone();
+        let mut arguments = machine.arguments.clone();
         let serial = format!("tcp:{},nodelay=on", listener.local_addr()?);
         let monitor = format!("unix:{},server=on,wait=off", files.path().join(MONITOR).display());
         arguments.extend(["-display", "none", "-monitor", &monitor, "-serial", &serial, "-kernel"].map(String::from));

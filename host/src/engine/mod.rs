@@ -6,6 +6,7 @@
 //! checkpoint gives the bits of an uninterrupted one.
 
 mod adamw;
+mod candle;
 mod checkpoint;
 mod contract;
 mod fused;
@@ -15,12 +16,13 @@ mod samples;
 mod schedule;
 
 pub use adamw::AdamW;
+pub use candle::{Candle, Chain, Model};
 pub use checkpoint::Checkpoint;
 pub use contract::{Adam, Advance, Engine, Gradient, State, Training};
 pub use fused::{Fused, instruction_set};
 pub use parallel::{in_parallel, sequential_algebra, single_threaded};
 pub use penalty::Penalty;
-pub use samples::{Inputs, Loss, Samples, Targets};
+pub use samples::{Inputs, Loss, Samples, Targets, draw};
 pub use schedule::{OneCycle, Schedule};
 
 use std::path::PathBuf;

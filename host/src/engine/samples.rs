@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 
 use crate::net::{Layer, Network};
+use crate::rng::Rng;
 
 /// Inputs and targets; sample i is row i of both.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +39,31 @@ pub enum Loss {
     MeanSquare,
     /// `−Σ log softmax(y)_t / n`
     CrossEntropy,
+}
+
+/// `n` of the numbers 0..`all`, without replacement: the batch of a seed at a step (Floyd's method).
+///
+/// # Panics
+/// Where n is above `all`.
+pub fn draw(n: usize, all: usize, seed: u64, step: usize) -> Vec<u32> {
+    let (mut taken, mut order) = (vec![false; all], Vec::with_capacity(n));
+    draw_into(&mut taken, &mut order, n, seed, step);
+    order
+}
+
+/// [`draw`] into buffers that are kept: `taken` holds `false` for each number, before and after.
+pub(super) fn draw_into(taken: &mut [bool], order: &mut Vec<u32>, n: usize, seed: u64, step: usize) {
+    let mut rng = Rng::new(seed, "batch", step as u64);
+    order.clear();
+    for last in taken.len() - n..taken.len() {
+        let i = rng.below(last + 1);
+        let i = if taken[i] { last } else { i };
+        taken[i] = true;
+        order.push(i as u32);
+    }
+    for &i in order.iter() {
+        taken[i as usize] = false;
+    }
 }
 
 impl<T> Inputs<T> {

@@ -3,7 +3,10 @@
 //! A family is a folder beside this file and a handful of functions, [`Family`]. It uses the
 //! mechanisms (`net`, `engine`, `population`, `data`, `report`) and never another family.
 
+pub mod bimt;
+pub mod lottery;
 pub mod parsnets;
+pub mod sid;
 
 use std::path::Path;
 
@@ -114,6 +117,8 @@ pub struct Samples {
     pub inputs: Vec<Vec<i16>>,
     /// One an input.
     pub truths: Truths,
+    /// Whether they are a stream, whose order matters.
+    pub ordered: bool,
 }
 
 /// What is true of samples.
@@ -132,10 +137,11 @@ impl Default for Truths {
 }
 
 impl Samples {
-    /// At most `count` of the samples, evenly spread.
+    /// At most `count` of the samples, evenly spread; of a stream the first.
     pub fn spread(&self, count: usize) -> Samples {
-        let rows = spread(self.ids.len(), count);
+        let rows = if self.ordered { (0..count.min(self.ids.len())).collect() } else { spread(self.ids.len(), count) };
         Samples {
+            ordered: self.ordered,
             ids: rows.iter().map(|&i| self.ids[i]).collect(),
             inputs: rows.iter().map(|&i| self.inputs[i].clone()).collect(),
             truths: match &self.truths {
@@ -250,7 +256,7 @@ pub fn reproduced(family: &str, rows: &[Row], seconds: f64, output: Output) -> V
 }
 
 /// All families; each is a folder beside this file.
-pub const FAMILIES: &[&dyn Family] = &[&parsnets::ParsNets];
+pub const FAMILIES: &[&dyn Family] = &[&parsnets::ParsNets, &bimt::Bimt, &lottery::Lottery, &sid::Sid];
 
 /// The family of that name; the error names the nearest ones.
 ///

@@ -109,7 +109,7 @@ impl Slots {
         if let Some(path) = run.checkpoint.as_deref().filter(|p| run.resume && p.exists()) {
             let bytes =
                 std::fs::read(path).with_context(|| format!("cannot read the checkpoint {}", path.display()))?;
-            members = parse(&bytes, count, &run.identity).with_context(|| {
+            members = parse(&bytes, Some((count, &run.identity))).with_context(|| {
                 format!("{} does not fit; start the population again without --resume, or delete it", path.display())
             })?;
         }
@@ -176,7 +176,17 @@ impl Slots {
     }
 }
 
-fn parse(bytes: &[u8], count: usize, identity: &str) -> Result<BTreeMap<usize, Saved>> {
+/// All members' states in a population's checkpoint.
+///
+/// # Errors
+/// No such file, or one that is no checkpoint.
+pub fn read(path: &Path) -> Result<BTreeMap<usize, Saved>> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read the checkpoint {}", path.display()))?;
+    parse(&bytes, None).with_context(|| format!("{} is damaged; train again", path.display()))
+}
+
+/// `expected`: count and identity, where they must be these.
+fn parse(bytes: &[u8], expected: Option<(usize, &str)>) -> Result<BTreeMap<usize, Saved>> {
     let (_, header) = SafeTensors::read_metadata(bytes).context("it is no checkpoint, or cut short")?;
     let metadata = header.metadata().clone().context("it is no population's checkpoint: it has no metadata")?;
     let field = |name: &str| {
@@ -184,10 +194,16 @@ fn parse(bytes: &[u8], count: usize, identity: &str) -> Result<BTreeMap<usize, S
     };
     let version = field("population")?;
     ensure!(version == VERSION, "it has version {version}, this program reads version {VERSION}");
-    if field("identity")? != identity {
-        bail!("it belongs to another population\n  its settings: {}\n  these:        {identity}", field("identity")?);
+    let count: usize = field("count")?.parse().context("its number of members")?;
+    if let Some((members, identity)) = expected {
+        if field("identity")? != identity {
+            bail!(
+                "it belongs to another population\n  its settings: {}\n  these:        {identity}",
+                field("identity")?
+            );
+        }
+        ensure!(count == members, "it has {count} members, expected {members}");
     }
-    ensure!(field("count")?.parse() == Ok(count), "it has {} members, expected {count}", field("count")?);
     let file = SafeTensors::deserialize(bytes).context("it is cut short")?;
     let mut members: BTreeMap<usize, Saved> = BTreeMap::new();
     for (key, text) in metadata.iter() {

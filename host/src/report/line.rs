@@ -19,8 +19,12 @@ pub struct Series {
     pub points: Vec<(f64, f64)>,
     /// Half width of the band about each point, in units of y; as long as `points`.
     pub deviation: Option<Vec<f64>>,
+    /// Lower and upper end of the band at each point, in its place; as long as `points`.
+    pub interval: Option<Vec<(f64, f64)>>,
     /// Dashed, for a reference that was not measured along the way.
     pub dashed: bool,
+    /// Markers at the points in place of the curve, for what was measured at these alone.
+    pub dots: bool,
 }
 
 impl Series {
@@ -35,6 +39,18 @@ impl Series {
         self
     }
 
+    /// The same curve with a band from the first to the second number (as long as the points).
+    pub fn between(mut self, interval: Vec<(f64, f64)>) -> Self {
+        self.interval = Some(interval);
+        self
+    }
+
+    /// Its points as markers, without the curve.
+    pub fn dots(mut self) -> Self {
+        self.dots = true;
+        self
+    }
+
     /// The same curve, dashed.
     pub fn dashed(mut self) -> Self {
         self.dashed = true;
@@ -44,6 +60,10 @@ impl Series {
     /// (x, lowest, middle, highest) of every point; without a band the three are one.
     fn rows(&self) -> impl Iterator<Item = (f64, f64, f64, f64)> + '_ {
         self.points.iter().enumerate().map(|(i, &(x, y))| {
+            let ends = self.interval.as_ref().and_then(|ends| ends.get(i));
+            if let Some(&(low, high)) = ends.filter(|e| e.0.is_finite() && e.1.is_finite()) {
+                return (x, low, y, high);
+            }
             let d = self.deviation.as_ref().and_then(|d| d.get(i)).copied().unwrap_or(0.0);
             let d = if d.is_finite() { d.abs() } else { 0.0 };
             (x, y - d, y, y + d)
@@ -91,10 +111,15 @@ impl LinePlot {
 
     fn problem(&self) -> Option<String> {
         for series in self.panels.iter().flat_map(|p| &p.series) {
-            let (points, band) = (series.points.len(), series.deviation.as_ref().map(Vec::len));
-            if band.is_some_and(|b| b != points) {
-                let band = band.unwrap_or_default();
-                return Some(format!("“{}” has {points} points and {band} deviations", series.name));
+            let points = series.points.len();
+            let bands = [
+                (series.deviation.as_ref().map(Vec::len), "deviations"),
+                (series.interval.as_ref().map(Vec::len), "intervals"),
+            ];
+            for (band, what) in bands {
+                if let Some(band) = band.filter(|b| *b != points) {
+                    return Some(format!("“{}” has {points} points and {band} {what}", series.name));
+                }
             }
         }
         let any = self
@@ -185,7 +210,7 @@ impl LinePlot {
     fn draw(&self, canvas: &mut Canvas, panel: &Panel, x: &Mapping, y: &Mapping, frame: &Frame) {
         for series in &panel.series {
             canvas.open(&self.hue(&series.name));
-            if series.deviation.is_some() {
+            if series.deviation.is_some() || series.interval.is_some() {
                 for run in runs(series, |r| Some((x.at(r.0)?, y.at(r.2)?, y.at_or_low(r.1)?, y.at(r.3)?))) {
                     let low = thin(run.iter().map(|r| (r.0, r.2)));
                     let mut area = thin(run.iter().map(|r| (r.0, r.3)));
@@ -200,6 +225,12 @@ impl LinePlot {
             canvas.open(&self.hue(&series.name));
             let runs = runs(series, |r| Some((x.at(r.0)?, y.at(r.2)?)));
             for run in &runs {
+                if series.dots {
+                    for at in run {
+                        canvas.marker("dot", canvas::Marker::Circle, *at, 3.5);
+                    }
+                    continue;
+                }
                 match run[..] {
                     [only] => canvas.marker("dot", canvas::Marker::Circle, only, 3.0),
                     _ => canvas.path(if series.dashed { "ln dash" } else { "ln" }, &thin(run.iter().copied()), false),

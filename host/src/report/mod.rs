@@ -7,9 +7,12 @@
 //! | figure | shows | file |
 //! | --- | --- | --- |
 //! | [`LinePlot`] | series against a step, with bands of deviation | `line.rs` |
+//! | [`Histogram`] | how often values fall where, by kind | `histogram.rs` |
+//! | [`ScatterPlot`] | many points on a plane | `scatter.rs` |
 //! | [`FrontPlot`] | accuracy against cost, with the Pareto front | `front.rs` |
 //! | [`HeatMap`] | confusion matrix, angles, shares | `heat.rs` |
 //! | [`SpectrumPlot`] | singular values within and between classes | `spectrum.rs` |
+//! | [`NetworkPlot`], [`NetworkFilm`] | neurons at their places, links by sign and weight; at several steps | `network.rs` |
 //! | [`Contributions`] | what adds up to a score | `contributions.rs` |
 //! | [`ShareBars`] | where the bytes and the multiply-accumulates go | `shares.rs` |
 //!
@@ -38,12 +41,15 @@ mod contributions;
 mod frame;
 mod front;
 mod heat;
+mod histogram;
 mod label;
 mod line;
+mod network;
 mod number;
 mod page;
 mod pareto;
 mod scale;
+mod scatter;
 mod shares;
 mod spectrum;
 mod table;
@@ -56,10 +62,13 @@ mod tests;
 pub use contributions::Contributions;
 pub use front::{FrontPlot, FrontPoint, FrontSeries};
 pub use heat::{HeatMap, Shading};
+pub use histogram::Histogram;
 pub use line::{LinePlot, Panel, Series};
+pub use network::{Connection, NetworkFilm, NetworkPlot, Neuron, NeuronSheet};
 pub use number::Unit;
 pub use page::{Figure, Item, Page, Section};
 pub use scale::{Axis, Scale};
+pub use scatter::ScatterPlot;
 pub use shares::{ShareBars, ShareColumn};
 pub use spectrum::SpectrumPlot;
 pub use table::{Cell, Table};

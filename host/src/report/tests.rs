@@ -88,11 +88,13 @@ fn axis() -> impl Strategy<Value = Axis> {
 
 fn series() -> impl Strategy<Value = Series> {
     let points = prop::collection::vec((wild(), wild(), wild()), 0..30);
-    (word(), points, any::<bool>(), any::<bool>()).prop_map(|(name, points, band, dashed)| Series {
+    (word(), points, 0..3, any::<(bool, bool)>()).prop_map(|(name, points, band, (dashed, dots))| Series {
         name,
         points: points.iter().map(|p| (p.0, p.1)).collect(),
-        deviation: band.then(|| points.iter().map(|p| p.2).collect()),
+        deviation: (band == 1).then(|| points.iter().map(|p| p.2).collect()),
+        interval: (band == 2).then(|| points.iter().map(|p| (p.2, p.1)).collect()),
         dashed,
+        dots,
     })
 }
 
@@ -150,6 +152,27 @@ proptest! {
             map.shading = Shading::Low { paper: 0.0 };
         }
         check(&map.svg())?;
+    }
+
+    #[test]
+    fn histograms_stay_inside(
+        x in axis(),
+        counted in word(),
+        kinds in prop::collection::vec((word(), prop::collection::vec(wild(), 0..40)), 0..9),
+        bins in 0usize..300,
+    ) {
+        check(&Histogram { x, counted, kinds, bins }.svg())?;
+    }
+
+    #[test]
+    fn scatters_stay_inside(
+        x in axis(),
+        y in axis(),
+        kinds in prop::collection::vec((word(), prop::collection::vec((wild(), wild()), 0..40)), 0..9),
+        marks in prop::collection::vec((wild(), wild()), 0..5),
+        marked in word(),
+    ) {
+        check(&ScatterPlot { x, y, kinds, marks, marked }.svg())?;
     }
 
     #[test]
@@ -253,8 +276,10 @@ proptest! {
 
 #[test]
 fn empty_figures_say_so() {
-    let plots: [(&str, String); 5] = [
+    let plots: [(&str, String); 7] = [
         ("lines", LinePlot::default().svg()),
+        ("histogram", Histogram::default().svg()),
+        ("scatter", ScatterPlot::default().svg()),
         ("front", FrontPlot::default().svg()),
         ("heat", HeatMap::default().svg()),
         ("spectrum", SpectrumPlot::default().svg()),

@@ -23,6 +23,9 @@ pub struct Manifest<'a> {
     pub class_count: u16,
     /// Classes in the order of the scores, as [`Class`]es.
     pub classes: &'a [u8],
+    /// Value of one unit of the outputs, so that the host can say them as real numbers: scores of a
+    /// classifier, or what a regression answers. No chip computes with it.
+    pub unit: f32,
     /// Number of bounds in `bounds`.
     pub bound_count: u8,
     /// Bounds by board, as [`Bound`]s.

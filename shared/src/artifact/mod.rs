@@ -8,6 +8,7 @@ mod check;
 mod header;
 mod manifest;
 mod ops;
+mod sparse;
 
 pub use header::{ALIGNMENT, FORMAT_VERSION, HEADER_BYTES, Header, MAGIC, Named, named, signature};
 pub use manifest::{Bound, Class, Golden, GoldenVector, Input, Items, Manifest, Metric, Provenance, golden_sample};
@@ -15,7 +16,9 @@ pub use manifest::{Bound, Class, Golden, GoldenVector, Input, Items, Manifest, M
 pub use ops::Ops;
 
 use crate::fixed::Row;
-use crate::op::{Region, Width};
+use crate::kernel::poly::{Law, Step};
+use crate::kernel::{Sparse, group_bytes, runs};
+use crate::op::{Layout, Region, Width};
 
 /// Why bytes are not an artifact, or not one that this build runs. The number is the wire's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub enum Error {
     TrailingBytes = 12,
     /// The bytes do not start at a 16-byte boundary.
     Misaligned = 13,
+    /// The model computes in f32, which this core has no instructions for.
+    NeedsFloat = 14,
 }
 
 impl Error {
@@ -66,6 +71,9 @@ impl Error {
             Error::Overflow => "a weight row could overflow its accumulator; export it again",
             Error::TrailingBytes => "bytes follow the end of the artifact; copy or export it again",
             Error::Misaligned => "the artifact does not lie at a 16-byte boundary in memory",
+            Error::NeedsFloat => {
+                "the model computes in f32, for which this board has no instructions; train it with --set arithmetic=fixed"
+            }
         }
     }
 
@@ -86,6 +94,7 @@ impl Error {
             Overflow,
             TrailingBytes,
             Misaligned,
+            NeedsFloat,
         ]
         .into_iter()
         .find(|&error| error as u8 == code)
@@ -186,8 +195,43 @@ impl<'a> Artifact<'a> {
         self.constants(at, n)
     }
 
+    /// `n` u16 constants at `at`.
+    pub fn u16s(&self, at: u32, n: usize) -> Result<&'a [u16], Error> {
+        self.constants(at, n)
+    }
+
+    /// `n` bytes at `at`.
+    pub fn u8s(&self, at: u32, n: usize) -> Result<&'a [u8], Error> {
+        self.constants(at, n)
+    }
+
+    /// A sparse matrix of `n_in` columns and `n_out` rows: `groups` groups at `entries`, as many of
+    /// each row (of each four) as `counts` says.
+    pub fn sparse(
+        &self,
+        layout: Layout,
+        (n_in, n_out): (u32, u32),
+        groups: u32,
+        counts: u32,
+        entries: u32,
+    ) -> Result<Sparse<'a>, Error> {
+        let counts = self.u16s(counts, runs(layout, n_out as usize))?;
+        let bytes = (groups as usize).checked_mul(group_bytes(layout, n_in as usize)).ok_or(Error::BadConstants)?;
+        Ok(Sparse { layout, counts, entries: self.u8s(entries, bytes)? })
+    }
+
     /// `n` rows at `at`.
     pub fn rows(&self, at: u32, n: usize) -> Result<&'a [Row], Error> {
+        self.constants(at, n)
+    }
+
+    /// `n` steps of a program at `at`.
+    pub fn steps(&self, at: u32, n: usize) -> Result<&'a [Step], Error> {
+        self.constants(at, n)
+    }
+
+    /// `n` laws at `at`.
+    pub fn laws(&self, at: u32, n: usize) -> Result<&'a [Law], Error> {
         self.constants(at, n)
     }
 

@@ -3,7 +3,7 @@
 //! postcard: an enum's tag and a u16 or u32 is a varint (7 bits a byte, lowest first), an i32 is zigzag,
 //! an i8 or bool a byte, an option a byte 0 or 1 and its value; fields stand in their order.
 
-use crate::op::{Op, Region, Width};
+use crate::op::{Layout, Op, Region, Width};
 
 /// The operators of a manifest, in order. Ends early where one does not decode.
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ impl Fields<'_> {
     }
 
     fn op(&mut self) -> Option<Op> {
-        // Every operator but the first kind begins with the region x.
+        // Every operator begins with a region: x, or y where it takes the model's input.
         let kind = self.word()?;
         let first = self.region()?;
         Some(match kind {
@@ -154,6 +154,31 @@ impl Fields<'_> {
                 rows: self.word()?,
                 handicaps: if self.flag()? { Some(self.word()?) } else { None },
             },
+            10 => Op::Sparse {
+                x: first,
+                y: self.region()?,
+                width: self.width()?,
+                relu: self.flag()?,
+                layout: match self.word()? {
+                    0 => Layout::Csr,
+                    1 => Layout::Blocks,
+                    _ => return None,
+                },
+                groups: self.word()?,
+                counts: self.word()?,
+                entries: self.word()?,
+                rows: self.word()?,
+            },
+            11 => Op::Embed { y: first, vocabulary: self.half()?, dim: self.half()?, table: self.word()? },
+            12 => Op::Poly {
+                registers: first,
+                state: self.region()?,
+                y: self.region()?,
+                inputs: self.half()?,
+                float: self.flag()?,
+                steps: self.word()?,
+                laws: self.word()?,
+            },
             _ => return None,
         })
     }
@@ -174,7 +199,7 @@ mod tests {
         let width = || prop_oneof![Just(Width::I8), Just(Width::I16), Just(Width::I32)];
         let words = || any::<[u32; 5]>();
         (
-            0..10,
+            0..13,
             [region(), region(), region(), region(), region()],
             width(),
             words(),
@@ -207,7 +232,13 @@ mod tests {
                         6 => Op::Rescale { x, y, multiplier },
                         7 => Op::Clamp { x, y, lo, hi },
                         8 => Op::Lookup { x, y, table: a },
-                        _ => Op::Match { x, y, weights: a, rows: b, handicaps },
+                        9 => Op::Match { x, y, weights: a, rows: b, handicaps },
+                        10 => {
+                            let layout = if lo < 0 { Layout::Csr } else { Layout::Blocks };
+                            Op::Sparse { x, y, width, relu, layout, groups: a, counts: b, entries: c, rows: d }
+                        }
+                        11 => Op::Embed { y, vocabulary: bases, dim: multiplier as u16, table: a },
+                        _ => Op::Poly { registers: z, state: acc, y, inputs: bases, float: relu, steps: a, laws: b },
                     }
                 },
             )
@@ -234,7 +265,7 @@ mod tests {
                 (Some(ours), Ok((theirs, _))) => prop_assert_eq!(ours, theirs),
                 (None, Err(_)) => prop_assert!(!ours.is_done()),
                 // Only a u16 in more bytes than it needs is read here and refused there.
-                (Some(Op::Gate { .. } | Op::Mix { .. }), Err(_)) => {}
+                (Some(Op::Gate { .. } | Op::Mix { .. } | Op::Embed { .. } | Op::Poly { .. }), Err(_)) => {}
                 (ours, theirs) => prop_assert!(false, "{ours:?} {theirs:?}"),
             }
         }

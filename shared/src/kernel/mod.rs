@@ -4,22 +4,30 @@
 //! do not fit together are cut to the shortest: nothing here indexes, so nothing panics.
 //! The executor checks all lengths beforehand.
 
+use crate::fixed::{Row, requant};
+
+pub mod arch;
 mod dense;
+mod embed;
 mod gate;
 mod matching;
 mod mix;
 mod naive;
 mod pointwise;
+pub mod poly;
 mod portable;
+mod sparse;
 mod unit_rms;
 
 pub use dense::{dense, low_rank};
+pub use embed::embed;
 pub use gate::{exp_neg, gate};
 pub use matching::matching;
 pub use mix::{Bases, mix};
 pub use naive::Naive;
 pub use pointwise::{clamp, lookup, rescale};
 pub use portable::Portable;
+pub use sparse::{Sparse, WINDOW, group, group_bytes, group_weights, runs, sparse};
 pub use unit_rms::{norm, unit_rms};
 
 /// How sums of products are formed. Every kernel gives the bits of [`Naive`].
@@ -28,6 +36,12 @@ pub trait Kernel {
     /// `n = x.len()`. No rows where `x` is empty. `each` is called once a row, so that a call through a
     /// pointer costs little and the loops exist once.
     fn accumulate(x: &[i8], weights: &[i8], each: &mut dyn FnMut(usize, i32));
+
+    /// Calls `each(i, sums)` with the sums of rows i, i + 1, … of a sparse matrix of `x.len()` columns,
+    /// a few rows at a time, in order. Up to three sums may follow the last row's: they mean nothing.
+    /// `each` is a type, not a pointer: then the loops are compiled where the kernel is chosen, as fast
+    /// as that crate is.
+    fn sparse(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, &[i32]));
 }
 
 /// Where an operator with a choice of widths writes.
@@ -50,6 +64,26 @@ impl Out<'_> {
     /// Whether there is no element.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Adds biases to the sums of rows `first`, `first + 1`, …, rounds and writes them; ignored beyond the end.
+    #[inline]
+    fn put_rows(&mut self, first: usize, sums: &[i32], rows: &[Row]) {
+        let sums = rows.get(first..).unwrap_or(&[]).iter().zip(sums);
+        let values = sums.map(|(row, sum)| requant(sum.wrapping_add(row.bias), row.multiplier));
+        match self {
+            Out::I8(y, lo) => {
+                let lo = i32::from(*lo);
+                for (y, value) in y.get_mut(first..).unwrap_or(&mut []).iter_mut().zip(values) {
+                    *y = value.clamp(lo, 127) as i8;
+                }
+            }
+            Out::I16(y) => {
+                for (y, value) in y.get_mut(first..).unwrap_or(&mut []).iter_mut().zip(values) {
+                    *y = value.clamp(-32767, 32767) as i16;
+                }
+            }
+        }
     }
 
     /// Writes `value` clamped to the width at `i`; ignored beyond the end.

@@ -2,7 +2,7 @@
 //!
 //! Kept for ever as what every faster kernel must equal, bit for bit.
 
-use super::Kernel;
+use super::{Kernel, Sparse, sparse};
 
 /// One row and one product at a time.
 pub struct Naive;
@@ -19,5 +19,9 @@ impl Kernel for Naive {
             }
             each(i, acc);
         }
+    }
+
+    fn sparse(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, &[i32])) {
+        sparse::naive(x, matrix, each);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! On a Cortex-M4 this is 2.6 instructions a product where one row at a time takes 3.4.
 
-use super::Kernel;
+use super::{Kernel, Sparse, sparse};
 
 /// Plain Rust, four rows at a time.
 pub struct Portable;
@@ -41,5 +41,9 @@ impl Kernel for Portable {
             each(i, acc);
             i += 1;
         }
+    }
+
+    fn sparse(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, &[i32])) {
+        sparse::portable(x, matrix, each);
     }
 }

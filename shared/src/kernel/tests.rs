@@ -3,6 +3,7 @@
 extern crate std;
 use super::*;
 use crate::fixed::Row;
+use crate::op::Layout;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::vec::Vec;
@@ -140,6 +141,36 @@ proptest! {
             // isqrt's floor costs at most 1/16 of the smallest norm, 1: 7 % only there.
             prop_assert!((exact - f64::from(y)).abs() <= 0.51 + exact.abs() / (16.0 * rms * 40f64.sqrt()));
         }
+    }
+
+    #[test]
+    fn embed_is_its_formula(vocabulary in 1u16..9, dim in 0u16..7, tokens in vec(any::<i16>(), 1..4), seed in i8s(64)) {
+        let table = &seed[..usize::from(vocabulary * dim)];
+        let mut y = std::vec![0i8; tokens.len() * usize::from(dim)];
+        for (i, &token) in tokens.iter().enumerate() {
+            embed(token, table, vocabulary, dim, i, &mut y);
+        }
+        for (k, &y) in y.iter().enumerate() {
+            let token = i64::from(tokens[k / usize::from(dim)]).clamp(0, i64::from(vocabulary) - 1) as usize;
+            prop_assert_eq!(y, table[token * usize::from(dim) + k % usize::from(dim)]);
+        }
+    }
+
+    /// Whatever the bytes: nothing panics, and the kernels agree on what the check would take.
+    #[test]
+    fn sparse_kernels_take_any_bytes(x in i8s(300), n in 1usize..300, counts in vec(0u16..5, 0..6), entries in vec(any::<u8>(), 0..90), blocks: bool) {
+        let layout = if blocks { Layout::Blocks } else { Layout::Csr };
+        let matrix = Sparse { layout, counts: &counts, entries: &entries };
+        let (mut naive, mut fast): (Vec<i32>, Vec<i32>) = (Vec::new(), Vec::new());
+        Naive::sparse(&x[..n], &matrix, |i, sums| { assert_eq!(i, naive.len()); naive.extend(sums) });
+        Portable::sparse(&x[..n], &matrix, |i, sums| { assert_eq!(i, fast.len()); fast.extend(sums) });
+        let inside = matrix.runs(n).flat_map(|run| run.chunks(group_bytes(layout, n))).all(|bytes| {
+            let start = usize::from(u16::from_le_bytes([bytes[0], bytes[1]]));
+            let window = layout == Layout::Blocks || n <= WINDOW || start + WINDOW <= n;
+            window && group(layout, bytes).is_some_and(|(columns, _)| columns.iter().all(|&c| c < n))
+        });
+        // A last batch is left out where groups are missing: the check lets no such matrix through.
+        if inside && matrix.runs(n).count() == counts.len() { prop_assert_eq!(naive, fast); }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Writes the fuzz targets' seeds: `fuzz/seeds/artifact/model` and `fuzz/seeds/wire/requests`.
+//! Writes the fuzz targets' seeds: `fuzz/seeds/artifact/model` and `tokens`, and `fuzz/seeds/wire/requests`.
 //!
 //! Run it after a change of the artifact's or the wire's format.
 
@@ -12,7 +12,10 @@ use smidgen_shared::wire::{self, Ask, MAX_DATA, MAX_FRAME, Request};
 fn main() -> Result<()> {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
     let model = smidgen_tests::artifact(8, 1);
-    for (name, bytes) in [("artifact/model", model.to_vec()), ("wire/requests", requests(&model)?)] {
+    let tokens = smidgen_tests::token_artifact(1);
+    for (name, bytes) in
+        [("artifact/model", model.to_vec()), ("artifact/tokens", tokens.to_vec()), ("wire/requests", requests(&model)?)]
+    {
         let path = seeds.join(name);
         std::fs::write(&path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;
     }

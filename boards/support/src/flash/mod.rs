@@ -35,6 +35,17 @@ pub struct Layout {
     pub store: Place,
 }
 
+impl Layout {
+    /// The three stretches over one driver.
+    ///
+    /// # Safety
+    /// As for [`Stretch::new`], for each of the places: to be called once.
+    pub unsafe fn stretches<'d>(&self, driver: &'d dyn Driver) -> [Stretch<'d>; 3] {
+        // SAFETY: the caller's promise.
+        [self.slots[0], self.slots[1], self.store].map(|place| unsafe { Stretch::new(driver, place) })
+    }
+}
+
 /// A place and its driver: what the firmware calls a flash.
 pub struct Stretch<'d> {
     driver: &'d dyn Driver,

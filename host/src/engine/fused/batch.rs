@@ -1,9 +1,9 @@
 //! The samples of a step as features × samples, padded to whole blocks, and their tiles.
 
 use super::product::Rows;
+use crate::engine::samples::draw_into;
 use crate::engine::{Inputs, Loss, Samples, Targets};
 use crate::net::Float;
-use crate::rng::Rng;
 
 /// Samples of one step. All of them are laid out once; a drawn batch is laid out anew each step.
 pub struct Batch<T> {
@@ -78,21 +78,10 @@ impl<T: Float> Batch<T> {
         }
     }
 
-    /// Draws the batch of `step` without replacement (Floyd's method), where batches are drawn.
+    /// Lays out the batch of `step`, where batches are drawn.
     pub fn draw(&mut self, samples: &Samples<T>, seed: u64, step: usize) {
         let Some((n, mut taken, mut order)) = self.drawn.take() else { return };
-        let mut rng = Rng::new(seed, "batch", step as u64);
-        order.clear();
-        let all = samples.len();
-        for last in all - n..all {
-            let i = rng.below(last + 1);
-            let i = if taken[i] { last } else { i };
-            taken[i] = true;
-            order.push(i as u32);
-        }
-        for &i in &order {
-            taken[i as usize] = false;
-        }
+        draw_into(&mut taken, &mut order, n, seed, step);
         self.lay_out(samples, &order);
         self.drawn = Some((n, taken, order));
     }
@@ -133,7 +122,8 @@ impl<T: Float> Batch<T> {
     }
 
     pub fn values(&self, tile: &Tile) -> Rows<'_, T> {
-        Rows { data: &self.values[tile.at..], stride: self.stride }
+        // Tokens have none.
+        Rows { data: self.values.get(tile.at..).unwrap_or_default(), stride: self.stride }
     }
 
     /// One slice a fold, padding included.

@@ -105,7 +105,7 @@ impl Family for ParsNets {
         };
         let name = |&row: &u32| dataset.classes[usize::from(dataset.class[row as usize])].clone();
         let inputs = ids.iter().map(|&row| crate::infer::raw(&dataset, row as usize)).collect::<Result<_>>()?;
-        Ok(Samples { truths: Truths::Classes(ids.iter().map(name).collect()), inputs, ids })
+        Ok(Samples { truths: Truths::Classes(ids.iter().map(name).collect()), inputs, ids, ordered: false })
     }
 
     fn class_row(

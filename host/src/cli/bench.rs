@@ -1,0 +1,166 @@
+//! `smidgen bench WHAT`: our speed beside that of peers doing the same work in the same run.
+//!
+//! A bench gives rows; here they are shown and become JSON.
+
+mod peer;
+mod sid;
+mod train;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use crate::engine::instruction_set;
+use crate::family::Place;
+use crate::output::Output;
+
+#[derive(Args)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    what: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Training of small networks, beside JAX and PyTorch where they are installed (scripts/bench-peers)
+    Train(TrainArgs),
+    /// The laws of a tetrahedron of fluid from 2,924 terms, beside the authors' Python
+    Sid,
+}
+
+#[derive(Args)]
+pub struct TrainArgs {
+    /// Folder of the Python environment that holds the peers
+    #[arg(long, default_value = "target/bench-peers", value_name = "DIR")]
+    peers: PathBuf,
+    /// Rounds in which all take turns; the fastest of each counts
+    #[arg(long, default_value_t = 7, value_parser = super::at_least_one)]
+    rounds: usize,
+    /// Only rows whose name contains this
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+}
+
+/// One figure of ours with those of peers.
+pub struct Row {
+    /// What was measured.
+    pub name: String,
+    /// Ours; smaller is better.
+    pub ours: f64,
+    /// Unit of all figures.
+    pub unit: &'static str,
+    /// Peers measured in the same run, or constants of known origin: (name, figure).
+    pub peers: Vec<(String, f64)>,
+    /// What a reader has to know.
+    pub notes: Vec<String>,
+}
+
+/// All that a bench measured.
+pub struct Measured {
+    /// In order.
+    pub rows: Vec<Row>,
+    /// Peers that are not there, and why.
+    pub absent: Vec<(String, String)>,
+    /// Versions of those that are.
+    pub versions: Vec<(String, String)>,
+}
+
+pub fn run(args: &BenchArgs, place: &Place) -> Result<()> {
+    let started = Instant::now();
+    let measured = match &args.what {
+        Bench::Train(args) => train::measure(args, place)?,
+        Bench::Sid => sid::measure(place)?,
+    };
+    show(&measured, place.output);
+    place.output.result(json(&measured, started.elapsed().as_secs_f64()));
+    Ok(())
+}
+
+fn show(measured: &Measured, output: Output) {
+    let mut table = Vec::new();
+    for row in &measured.rows {
+        table.push(vec![row.name.clone(), "smidgen".into(), figure(row.ours), row.unit.into(), String::new()]);
+        for (name, value) in &row.peers {
+            let ratio = format!("{:.1}×", value / row.ours);
+            table.push(vec![String::new(), name.clone(), figure(*value), row.unit.into(), ratio]);
+        }
+    }
+    output.table(&["work", "by", "figure", "unit", "to ours"], &table);
+    for note in measured.rows.iter().flat_map(|row| row.notes.iter().map(move |note| format!("{}: {note}", row.name))) {
+        output.line(note);
+    }
+    for (name, why) in &measured.absent {
+        output.line(format!("absent: {name}: {why}"));
+    }
+    for (name, version) in &measured.versions {
+        output.line(format!("{name} {version}"));
+    }
+    let machine = machine();
+    output.line(format!("on {}, {}, one thread", word(&machine["cpu"]), word(&machine["simd"])));
+}
+
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or("unknown")
+}
+
+fn json(measured: &Measured, seconds: f64) -> Value {
+    let rows = measured.rows.iter().map(|row| {
+        let ratio = row.peers.iter().map(|(name, value)| (name.clone(), json!(three(value / row.ours))));
+        json!({
+            "name": row.name, "ours": three(row.ours), "unit": row.unit,
+            "peers": row.peers.iter().map(|(name, value)| (name.clone(), json!(three(*value)))).collect::<Map<_, _>>(),
+            "ratio": ratio.collect::<Map<_, _>>(), "notes": row.notes,
+        })
+    });
+    let words = |pairs: &[(String, String)]| pairs.iter().map(|(k, v)| (k.clone(), json!(v))).collect::<Map<_, _>>();
+    json!({
+        "rows": rows.collect::<Vec<_>>(), "absent": words(&measured.absent), "versions": words(&measured.versions),
+        "machine": machine(), "seconds": (seconds * 10.0).round() / 10.0,
+    })
+}
+
+/// `cpu`, `simd`: the kernels that the engine chose, and the number of `threads` measured with.
+fn machine() -> Value {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find(|l| l.starts_with("model name")).and_then(|l| Some(l.split_once(':')?.1.trim()));
+    json!({ "cpu": model.unwrap_or(std::env::consts::ARCH), "simd": instruction_set(), "threads": 1 })
+}
+
+/// Three significant digits, as a number.
+fn three(v: f64) -> f64 {
+    format!("{v:.2e}").parse().unwrap_or(v)
+}
+
+fn figure(v: f64) -> String {
+    match v.abs() {
+        a if (0.001..1000.0).contains(&a) => {
+            format!("{v:.*}", (2.0 - a.log10().floor()).clamp(0.0, 5.0) as usize)
+        }
+        _ => format!("{v:.2e}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_have_three_digits() {
+        assert_eq!([0.0612345, 5.678, 123.4].map(figure), ["0.0612", "5.68", "123"]);
+        assert_eq!([0.0612345, 5.678, 1234.5].map(three), [0.0612, 5.68, 1230.0]);
+    }
+
+    #[test]
+    fn json_has_its_fields() {
+        let row =
+            Row { name: "a".into(), ours: 0.5, unit: "s", peers: vec![("JAX".into(), 1.0)], notes: vec!["n".into()] };
+        let absent = vec![("PyTorch".to_string(), "not installed".to_string())];
+        let value = json(&Measured { rows: vec![row], absent, versions: vec![] }, 1.26);
+        assert_eq!(value["rows"][0]["ratio"]["JAX"], 2.0);
+        assert_eq!(value["absent"]["PyTorch"], "not installed");
+        assert!(value["machine"]["simd"].is_string() && value["seconds"] == 1.3);
+    }
+}

@@ -1,0 +1,254 @@
+//! Which layout an int8 matrix gets: dense, CSR or 4×1 blocks, whichever takes fewest instructions by
+//! the cost model among those that take no more bytes than dense; fewer bytes break a tie.
+
+use std::fmt;
+
+use smidgen_shared::cost::{self, Core};
+use smidgen_shared::fixed::Row;
+use smidgen_shared::kernel::{WINDOW, group_weights};
+use smidgen_shared::op::{self, Op, Region, Width};
+
+use super::write::Weights;
+
+/// Which layouts [`export`](super::export) may choose from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// The cheapest.
+    #[default]
+    Auto,
+    /// Dense alone: what a sparse artifact is compared with.
+    Dense,
+}
+
+/// One way to store a matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// `None`: dense
+    pub layout: Option<op::Layout>,
+    /// At most, of the operator on the core that the choice was made for.
+    pub instructions: u32,
+    /// Of its constants.
+    pub bytes: u32,
+}
+
+impl Cost {
+    /// `dense`, `CSR` or `4×1 blocks`.
+    pub fn name(&self) -> &'static str {
+        name(self.layout)
+    }
+}
+
+/// `dense`, `CSR` or `4×1 blocks`.
+pub fn name(layout: Option<op::Layout>) -> &'static str {
+    match layout {
+        None => "dense",
+        Some(op::Layout::Csr) => "CSR",
+        Some(op::Layout::Blocks) => "4×1 blocks",
+    }
+}
+
+/// What was chosen for a layer that has zeros, and what else there was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The graph node's name.
+    pub node: String,
+    /// Columns.
+    pub n_in: usize,
+    /// Rows.
+    pub n_out: usize,
+    /// int8 weights that are not 0.
+    pub nonzeros: usize,
+    /// The one that was taken.
+    pub chosen: Cost,
+    /// All others, dense first.
+    pub others: Vec<Cost>,
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Choice { node, n_in, n_out, nonzeros, chosen, others } = self;
+        let share = 100.0 * *nonzeros as f64 / (n_in * n_out) as f64;
+        write!(f, "{node} ({n_in} → {n_out}): {share:.1} % of the weights are not 0; {} takes ", chosen.name())?;
+        write!(f, "at most {} instructions and {} bytes", chosen.instructions, chosen.bytes)?;
+        for other in others {
+            write!(f, ", {} {} and {}", other.name(), other.instructions, other.bytes)?;
+        }
+        Ok(())
+    }
+}
+
+/// A dense layer's regions and the rest that does not depend on its layout.
+pub(super) struct Shape {
+    pub x: Region,
+    pub y: Region,
+    pub width: Width,
+    pub relu: bool,
+}
+
+/// Stores the int8 matrix `q` `(n_out, n_in)` as `layout` has it, and says what was weighed where the
+/// matrix has zeros.
+pub(super) fn store(
+    node: &str,
+    shape: &Shape,
+    q: &[i8],
+    rows: &[Row],
+    (layout, core): (Layout, Core),
+    weights: &mut Weights,
+) -> (Op, Option<Choice>) {
+    let Shape { x, y, width, relu } = *shape;
+    let dense = Op::Dense { x, y, width, relu, weights: 0, rows: 0 };
+    let encoded: Vec<(Op, Encoded)> = [op::Layout::Csr, op::Layout::Blocks]
+        .into_iter()
+        .filter_map(|layout| {
+            let encoded = encode(q, x.len as usize, layout)?;
+            let groups = encoded.groups;
+            Some((Op::Sparse { x, y, width, relu, layout, groups, counts: 0, entries: 0, rows: 0 }, encoded))
+        })
+        .collect();
+    let cost = |op: &Op| Cost {
+        layout: if let Op::Sparse { layout, .. } = op { Some(*layout) } else { None },
+        instructions: cost::of_operator(op, core),
+        bytes: cost::constant_bytes(op),
+    };
+    let mut costs: Vec<Cost> = std::iter::once(&dense).chain(encoded.iter().map(|(op, _)| op)).map(cost).collect();
+    let allowed = |c: &&Cost| c.layout.is_none() || (layout == Layout::Auto && c.bytes <= costs[0].bytes);
+    let chosen = costs.iter().filter(allowed).min_by_key(|c| (c.instructions, c.bytes)).copied().unwrap_or(costs[0]);
+    let op = match encoded.iter().find(|(op, _)| cost(op) == chosen) {
+        Some((Op::Sparse { layout, groups, .. }, encoded)) => {
+            let (counts, entries) = (weights.u16s(&encoded.counts), weights.u8s(&encoded.entries));
+            let (layout, groups) = (*layout, *groups);
+            Op::Sparse { x, y, width, relu, layout, groups, counts, entries, rows: weights.rows(rows) }
+        }
+        _ => Op::Dense { x, y, width, relu, weights: weights.i8s(q), rows: weights.rows(rows) },
+    };
+    costs.retain(|c| *c != chosen);
+    let nonzeros = q.iter().filter(|w| **w != 0).count();
+    let (n_in, n_out) = (x.len as usize, y.len as usize);
+    // Rounding makes a few zeros of any matrix; that is no news.
+    let sparse = nonzeros * 2 < q.len() || chosen.layout.is_some();
+    (op, sparse.then(|| Choice { node: node.into(), n_in, n_out, nonzeros, chosen, others: costs }))
+}
+
+/// A matrix's groups as [`kernel::Sparse`](smidgen_shared::kernel::Sparse) reads them.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Encoded {
+    groups: u32,
+    /// of each row, or of each four
+    counts: Vec<u16>,
+    entries: Vec<u8>,
+}
+
+/// The non-zero weights of `q` `(n_out, n_in)`; `None` where columns are beyond what a u16 can number.
+fn encode(q: &[i8], n_in: usize, layout: op::Layout) -> Option<Encoded> {
+    if n_in > 1 << 16 {
+        return None;
+    }
+    let mut encoded = Encoded::default();
+    let rows: Vec<&[i8]> = q.chunks(n_in).collect();
+    let height = if layout == op::Layout::Csr { 1 } else { 4 };
+    for rows in rows.chunks(height) {
+        let count = match layout {
+            op::Layout::Csr => csr(rows[0], &mut encoded.entries),
+            op::Layout::Blocks => blocks(rows, &mut encoded.entries),
+        };
+        encoded.counts.push(u16::try_from(count).ok()?);
+        encoded.groups += u32::try_from(count).ok()?;
+    }
+    Some(encoded)
+}
+
+/// Appends a row's groups; gives their number.
+fn csr(row: &[i8], entries: &mut Vec<u8>) -> usize {
+    let columns: Vec<usize> = (0..row.len()).filter(|&j| row[j] != 0).collect();
+    let mut rest = &columns[..];
+    let size = group_weights(op::Layout::Csr, row.len());
+    let mut count = 0;
+    while let Some(&first) = rest.first() {
+        let start = if row.len() <= WINDOW { 0 } else { first.min(row.len() - WINDOW) };
+        let n = rest.iter().take(size).take_while(|&&j| j < start + WINDOW).count();
+        if row.len() > WINDOW {
+            entries.extend((start as u16).to_le_bytes());
+        }
+        // What fills the group stands at its last column.
+        let column = |k: usize| rest[k.min(n - 1)];
+        entries.extend((0..size).map(|k| (column(k) - start) as u8));
+        entries.extend((0..size).map(|k| if k < n { row[column(k)] as u8 } else { 0 }));
+        rest = &rest[n..];
+        count += 1;
+    }
+    count
+}
+
+/// Appends the groups of up to four rows; gives their number.
+fn blocks(rows: &[&[i8]], entries: &mut Vec<u8>) -> usize {
+    let n_in = rows[0].len();
+    let columns = (0..n_in).filter(|&j| rows.iter().any(|row| row[j] != 0));
+    let mut count = 0;
+    for j in columns {
+        if n_in > WINDOW {
+            entries.extend((j as u16).to_le_bytes());
+        } else {
+            entries.push(j as u8);
+        }
+        entries.extend((0..4).map(|r| rows.get(r).map_or(0, |row| row[j] as u8)));
+        count += 1;
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use smidgen_shared::kernel::{Kernel, Naive, Portable, Sparse, group_bytes, runs};
+
+    prop_compose! {
+        fn pruned()(n_in in prop_oneof![1usize..60, 250usize..300, 700usize..900], n_out in 1usize..14, density in 0u32..101)
+            (q in proptest::collection::vec((-127i8..=127, 0u32..100).prop_map(move |(w, keep)| if keep < density { w } else { 0 }), n_in * n_out),
+             x in proptest::collection::vec(-127i8..=127, n_in)) -> (Vec<i8>, Vec<i8>) { (x, q) }
+    }
+
+    proptest! {
+        /// Sparse fast = sparse naive = dense naive, whatever the density, the layout and the width.
+        #[test]
+        fn every_layout_gives_the_dense_sums((x, q) in pruned()) {
+            let mut dense = Vec::new();
+            Naive::accumulate(&x, &q, &mut |_, sum| dense.push(sum));
+            for layout in [op::Layout::Csr, op::Layout::Blocks] {
+                let e = encode(&q, x.len(), layout).unwrap();
+                prop_assert_eq!(e.entries.len(), e.groups as usize * group_bytes(layout, x.len()));
+                prop_assert_eq!(e.counts.len(), runs(layout, dense.len()));
+                let matrix = Sparse { layout, counts: &e.counts, entries: &e.entries };
+                let (mut naive, mut fast) = (Vec::new(), Vec::new());
+                Naive::sparse(&x, &matrix, |_, sums| naive.extend_from_slice(sums));
+                Portable::sparse(&x, &matrix, |_, sums| fast.extend_from_slice(sums));
+                prop_assert_eq!(&naive[..dense.len()], &dense[..]);
+                prop_assert_eq!(&fast[..dense.len()], &dense[..]);
+            }
+        }
+    }
+
+    fn choice(q: &[i8], n_in: u32, layout: Layout) -> (Op, Option<Choice>) {
+        let n_out = q.len() as u32 / n_in;
+        let (x, y) = (Region { at: 0, len: n_in }, Region { at: n_in.next_multiple_of(4), len: n_out });
+        let rows = vec![Row { bias: 0, multiplier: 1 }; n_out as usize];
+        let shape = Shape { x, y, width: Width::I8, relu: true };
+        store("layer", &shape, q, &rows, (layout, Core::ArmV7EM), &mut Weights::default())
+    }
+
+    #[test]
+    fn the_layout_follows_the_pattern_of_zeros() {
+        let dense = vec![1i8; 100 * 64];
+        assert!(matches!(choice(&dense, 100, Layout::Auto), (Op::Dense { .. }, None)));
+        let scattered: Vec<i8> = (0..100 * 64).map(|k| i8::from(k * 37 % 101 < 5)).collect();
+        let (op, why) = choice(&scattered, 100, Layout::Auto);
+        assert!(matches!(op, Op::Sparse { layout: op::Layout::Csr, .. }));
+        let why = why.unwrap();
+        assert!(why.others.iter().all(|c| c.instructions > why.chosen.instructions && c.bytes > why.chosen.bytes));
+        let columns: Vec<i8> = (0..100 * 64).map(|k| i8::from(k % 100 < 20)).collect();
+        assert!(matches!(choice(&columns, 100, Layout::Auto).0, Op::Sparse { layout: op::Layout::Blocks, .. }));
+        let (op, why) = choice(&scattered, 100, Layout::Dense);
+        assert!(matches!(op, Op::Dense { .. }));
+        assert_eq!(why.unwrap().chosen.layout, None);
+    }
+}

@@ -1,0 +1,401 @@
+//! The same training as candle graphs: any graph, any number of members along a leading dimension,
+//! on the CPU or a GPU. The oracle of the fused engine, and what trains networks that are more than
+//! a chain of layers.
+//!
+//! Every tensor of P members is one variable `(P, …)`; the losses of members are summed, so each
+//! member's gradient is its own. Penalty and Adam are the formulas of [`super::contract`].
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use candle_core::{DType, Device, Tensor, Var};
+
+use super::{Advance, Engine, Gradient, Inputs, Penalty, Samples, State, Training, draw};
+use crate::net::Float;
+
+/// A network as a candle graph.
+pub trait Model<T>: Send + Sync {
+    /// Shapes of the tensors, without the leading dimension, in the order of the parameters.
+    fn shapes(&self) -> Vec<Vec<usize>>;
+
+    /// Initial parameters of one member, tensor after tensor, row-major.
+    fn initial(&self, seed: u64) -> Vec<T>;
+
+    /// Loss of each member, `(P)`, without penalty. `tensors` are `(P, …)`; each member's samples
+    /// are those of its seed and the step.
+    fn losses(&self, tensors: &[Tensor], seeds: &[u64], step: usize) -> Result<Tensor>;
+
+    /// Outputs of each member, `(P, n, outputs)`.
+    fn outputs(&self, tensors: &[Tensor], inputs: &Inputs<T>) -> Result<Tensor>;
+}
+
+/// Trains members of one network by candle.
+pub struct Candle<T> {
+    model: Arc<dyn Model<T>>,
+    training: Training,
+    seeds: Vec<u64>,
+    device: Device,
+    step: usize,
+    shapes: Vec<Vec<usize>>,
+    tensors: Vec<Var>,
+    first: Vec<Tensor>,
+    second: Vec<Tensor>,
+    penalties: Vec<Penalty<T>>,
+}
+
+/// Sum of the gradients' tensors by tensor, and losses by member.
+type Derived = (Vec<f64>, Vec<Tensor>);
+
+impl<T: Float> Candle<T> {
+    /// One member a seed, on `device`.
+    ///
+    /// # Errors
+    /// No seeds, or tensors that the device cannot hold.
+    pub fn new(model: Arc<dyn Model<T>>, training: Training, seeds: &[u64], device: &Device) -> Result<Self> {
+        ensure!(!seeds.is_empty(), "a population of 0 members");
+        let shapes = model.shapes();
+        let initial: Vec<Vec<T>> = seeds.iter().map(|&seed| model.initial(seed)).collect();
+        let (mut tensors, mut zeros) = (Vec::new(), Vec::new());
+        let mut at = 0;
+        for shape in &shapes {
+            let len: usize = shape.iter().product();
+            let values: Vec<T> = initial.iter().flat_map(|p| p[at..at + len].iter().copied()).collect();
+            let full = [&[seeds.len()], &shape[..]].concat();
+            let tensor = Tensor::from_vec(values, full, &Device::Cpu)?.to_device(device)?;
+            zeros.push(tensor.zeros_like()?);
+            tensors.push(Var::from_tensor(&tensor)?);
+            at += len;
+        }
+        ensure!(initial.iter().all(|p| p.len() == at), "{at} parameters in the shapes, {} given", initial[0].len());
+        Ok(Candle {
+            model,
+            training,
+            seeds: seeds.to_vec(),
+            device: device.clone(),
+            step: 0,
+            shapes,
+            tensors,
+            first: zeros.clone(),
+            second: zeros,
+            penalties: seeds.iter().map(|_| Penalty::none()).collect(),
+        })
+    }
+
+    /// The processor, or the first GPU.
+    ///
+    /// # Errors
+    /// Where there is no GPU, or the program was built without the feature `cuda`.
+    pub fn device(name: Option<&str>) -> Result<Device> {
+        match name {
+            None | Some("cpu") => Ok(Device::Cpu),
+            Some("cuda") => Device::new_cuda(0)
+                .context("--device cuda: no GPU can be used; build with `--features cuda` where there is one, or use --device cpu"),
+            Some(other) => anyhow::bail!("--device {other}: it is cpu or cuda"),
+        }
+    }
+
+    fn loss_and_gradients(&self) -> Result<Derived> {
+        let tensors: Vec<Tensor> = self.tensors.iter().map(|v| v.as_tensor().clone()).collect();
+        let losses = self.model.losses(&tensors, &self.seeds, self.step)?;
+        let store = losses.sum_all()?.backward()?;
+        let gradients = self.tensors.iter().map(|var| match store.get(var) {
+            Some(gradient) => Ok(gradient.clone()),
+            None => Ok(var.as_tensor().zeros_like()?),
+        });
+        let losses = losses.to_dtype(DType::F64)?.to_device(&Device::Cpu)?.to_vec1::<f64>()?;
+        Ok((losses, gradients.collect::<Result<_>>()?))
+    }
+
+    /// Adds `λ(a·sign(w) + 2b·w)`.
+    fn penalised(&self, gradients: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        if self.penalties.iter().all(|p| p.strength.at(self.step) == 0.0) {
+            return Ok(gradients);
+        }
+        let mut at = 0;
+        let mut all = Vec::new();
+        for ((gradient, var), shape) in gradients.iter().zip(&self.tensors).zip(&self.shapes) {
+            let len: usize = shape.iter().product();
+            let coefficients = |pick: &dyn Fn(&Penalty<T>) -> (&Vec<T>, f64)| -> Result<Tensor> {
+                let mut values = Vec::with_capacity(len * self.penalties.len());
+                for penalty in &self.penalties {
+                    let (c, factor) = pick(penalty);
+                    let factor = T::of(factor * penalty.strength.at(self.step));
+                    match c.get(at..at + len) {
+                        Some(c) => values.extend(c.iter().map(|&c| c * factor)),
+                        None => values.extend(std::iter::repeat_n(T::of(0.0), len)),
+                    }
+                }
+                Ok(Tensor::from_vec(values, var.shape(), &Device::Cpu)?.to_device(&self.device)?)
+            };
+            let w = var.as_tensor();
+            let absolute = coefficients(&|p| (&p.absolute, 1.0))?.mul(&w.sign()?)?;
+            let square = coefficients(&|p| (&p.square, 2.0))?.mul(w)?;
+            all.push(((gradient + absolute)? + square)?);
+            at += len;
+        }
+        Ok(all)
+    }
+
+    fn adam(&mut self, gradients: &[Tensor]) -> Result<()> {
+        let adam = self.training.adam;
+        let rate = self.training.rate.at(self.step);
+        self.step += 1;
+        let correct = |beta: f64| 1.0 / (1.0 - beta.powi(self.step.min(i32::MAX as usize) as i32));
+        let (b1, b2) = adam.betas;
+        for (i, g) in gradients.iter().enumerate() {
+            self.first[i] = ((&self.first[i] * b1)? + (g * (1.0 - b1))?)?;
+            self.second[i] = ((&self.second[i] * b2)? + (g.sqr()? * (1.0 - b2))?)?;
+            let root = ((&self.second[i] * correct(b2))?.sqrt()? + adam.epsilon)?;
+            let change = ((&self.first[i] * (rate * correct(b1)))? / root)?;
+            let w = (self.tensors[i].as_tensor() * (1.0 - rate * adam.weight_decay))?;
+            self.tensors[i].set(&(w - change)?)?;
+        }
+        Ok(())
+    }
+
+    fn flat(&self, tensors: &[Tensor], member: usize) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        for tensor in tensors {
+            all.extend(tensor.get(member)?.flatten_all()?.to_device(&Device::Cpu)?.to_vec1::<T>()?);
+        }
+        Ok(all)
+    }
+
+    fn parameters(&self) -> Vec<Tensor> {
+        self.tensors.iter().map(|v| v.as_tensor().clone()).collect()
+    }
+
+    /// `tensors` with member `member`'s values replaced.
+    fn replaced(&self, tensors: &[Tensor], member: usize, values: &[T]) -> Result<Vec<Tensor>> {
+        let mut at = 0;
+        let each = tensors.iter().zip(&self.shapes).map(|(tensor, shape)| {
+            let len: usize = shape.iter().product();
+            let own = values.get(at..at + len).with_context(|| format!("a state of {} parameters", values.len()))?;
+            at += len;
+            let mut all = tensor.flatten_all()?.to_device(&Device::Cpu)?.to_vec1::<T>()?;
+            all[member * len..(member + 1) * len].copy_from_slice(own);
+            Ok(Tensor::from_vec(all, tensor.shape(), &Device::Cpu)?.to_device(&self.device)?)
+        });
+        each.collect()
+    }
+}
+
+impl<T: Float> Engine<T> for Candle<T> {
+    fn members(&self) -> usize {
+        self.seeds.len()
+    }
+
+    fn state(&self, member: usize) -> Result<State<T>> {
+        ensure!(member < self.seeds.len(), "member {member} of {}", self.seeds.len());
+        Ok(State {
+            step: self.step,
+            parameters: self.flat(&self.parameters(), member)?,
+            first: self.flat(&self.first, member)?,
+            second: self.flat(&self.second, member)?,
+        })
+    }
+
+    /// The step is common to all members: a change of it is a change for all.
+    fn edit(&mut self, member: usize, change: &mut dyn FnMut(&mut State<T>)) -> Result<()> {
+        let before = self.state(member)?;
+        let mut state = before.clone();
+        change(&mut state);
+        self.step = state.step;
+        if state.parameters != before.parameters {
+            let new = self.replaced(&self.parameters(), member, &state.parameters)?;
+            for (var, tensor) in self.tensors.iter().zip(new) {
+                var.set(&tensor)?;
+            }
+        }
+        if state.first != before.first {
+            self.first = self.replaced(&self.first, member, &state.first)?;
+        }
+        if state.second != before.second {
+            self.second = self.replaced(&self.second, member, &state.second)?;
+        }
+        Ok(())
+    }
+
+    fn penalise(&mut self, member: usize, penalty: Penalty<T>) -> Result<()> {
+        let members = self.seeds.len();
+        let slot = self.penalties.get_mut(member).with_context(|| format!("member {member} of {members}"))?;
+        *slot = penalty;
+        Ok(())
+    }
+
+    fn advance(&mut self, steps: usize) -> Result<Vec<Advance>> {
+        let start = Advance { step: self.step, loss: 0.0, last: f64::NAN, failed: None };
+        let mut advances = vec![start; self.seeds.len()];
+        let end = self.training.steps.min(self.step.saturating_add(steps));
+        let done = (end - self.step.min(end)).max(1) as f64;
+        while self.step < end {
+            let (losses, gradients) = self.loss_and_gradients()?;
+            for (advance, loss) in advances.iter_mut().zip(losses) {
+                if !loss.is_finite() && advance.failed.is_none() {
+                    advance.failed = Some(self.step);
+                }
+                (advance.last, advance.loss) = (loss, advance.loss + loss / done);
+            }
+            let gradients = self.penalised(gradients)?;
+            self.adam(&gradients)?;
+        }
+        for advance in &mut advances {
+            advance.step = self.step;
+        }
+        Ok(advances)
+    }
+
+    fn gradients(&mut self) -> Result<Vec<Gradient<T>>> {
+        let (losses, gradients) = self.loss_and_gradients()?;
+        let gradients = self.penalised(gradients)?;
+        let parameters = self.parameters();
+        let each = losses.into_iter().enumerate().map(|(p, loss)| {
+            let penalty = &self.penalties[p];
+            let value = penalty.value(penalty.strength.at(self.step), &self.flat(&parameters, p)?);
+            Ok(Gradient { loss, penalty: value, gradient: self.flat(&gradients, p)? })
+        });
+        each.collect()
+    }
+
+    fn outputs(&mut self, inputs: &Inputs<T>) -> Result<Vec<Vec<T>>> {
+        let all = self.model.outputs(&self.parameters(), inputs)?.to_device(&Device::Cpu)?;
+        (0..self.seeds.len()).map(|p| Ok(all.get(p)?.flatten_all()?.to_vec1::<T>()?)).collect()
+    }
+}
+
+/// A [`Network`](crate::net::Network) as a candle graph.
+pub struct Chain<T> {
+    network: crate::net::Network,
+    samples: Arc<Samples<T>>,
+    loss: super::Loss,
+    batch: Option<usize>,
+    device: Device,
+}
+
+impl<T: Float> Chain<T> {
+    /// `network` on `samples`, with the loss and the batches of `training`.
+    ///
+    /// # Errors
+    /// Samples that do not fit.
+    pub fn new(
+        network: &crate::net::Network,
+        samples: Arc<Samples<T>>,
+        training: &Training,
+        device: &Device,
+    ) -> Result<Self> {
+        samples.check(network, training.loss)?;
+        Ok(Chain {
+            network: network.clone(),
+            samples,
+            loss: training.loss,
+            batch: training.batch,
+            device: device.clone(),
+        })
+    }
+
+    /// Rows `order` of each member's inputs through all layers: `(P, n, outputs)`.
+    fn forward(&self, tensors: &[Tensor], inputs: &Inputs<T>, orders: &[Vec<u32>]) -> Result<Tensor> {
+        use crate::net::{Activation, Layer};
+        let members = orders.len();
+        let n = orders[0].len();
+        let mut tensors = tensors.iter();
+        let mut next = || tensors.next().context("a layer without its tensor");
+        let mut x = match inputs {
+            Inputs::Values { width, data } => {
+                let rows = orders.iter().flatten();
+                let values: Vec<T> = rows.flat_map(|&i| data[i as usize * width..][..*width].iter().copied()).collect();
+                Some(Tensor::from_vec(values, (members, n, *width), &Device::Cpu)?.to_device(&self.device)?)
+            }
+            Inputs::Tokens { .. } => None,
+        };
+        for layer in self.network.layers() {
+            let y = match (layer, inputs) {
+                (Layer::Embedding { width, folds, .. }, Inputs::Tokens { data, .. }) => {
+                    let table = next()?;
+                    let each = orders.iter().enumerate().map(|(p, order)| {
+                        let tokens: Vec<u32> =
+                            order.iter().flat_map(|&i| data[i as usize * folds..][..*folds].iter().copied()).collect();
+                        let tokens = Tensor::from_vec(tokens, n * folds, &Device::Cpu)?.to_device(&self.device)?;
+                        table.get(p)?.index_select(&tokens, 0)?.reshape((1, n, folds * width))
+                    });
+                    Tensor::cat(&each.collect::<candle_core::Result<Vec<_>>>()?, 0)?
+                }
+                (Layer::Embedding { .. }, _) => anyhow::bail!("an embedding takes tokens"),
+                (Layer::Dense { .. }, _) => affine(&x.context("no input")?, next()?, Some(next()?))?,
+                (Layer::LowRank { .. }, _) => {
+                    let z = affine(&x.context("no input")?, next()?, None)?;
+                    affine(&z, next()?, Some(next()?))?
+                }
+                (Layer::Activation { function, .. }, _) => {
+                    let x = x.context("no input")?;
+                    match function {
+                        Activation::Relu => x.relu()?,
+                        Activation::Silu => x.silu()?,
+                        Activation::Tanh => x.tanh()?,
+                        Activation::Sigmoid => candle_nn::ops::sigmoid(&x)?,
+                        // candle's own gradient of it has constants of single precision.
+                        Activation::Gelu => {
+                            let inner = ((x.powf(3.0)? * 0.044715)? + &x)? * (2.0 / std::f64::consts::PI).sqrt();
+                            ((inner?.tanh()? + 1.0)? * (x * 0.5)?)?
+                        }
+                    }
+                }
+            };
+            x = Some(y);
+        }
+        x.context("a network without layers")
+    }
+}
+
+/// `x Wᵀ + b`: x `(P, n, in)`, w `(P, out, in)`, b `(P, out, 1)`.
+fn affine(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Result<Tensor> {
+    let y = x.matmul(&w.transpose(1, 2)?.contiguous()?)?;
+    Ok(match b {
+        Some(b) => y.broadcast_add(&b.transpose(1, 2)?)?,
+        None => y,
+    })
+}
+
+impl<T: Float> Model<T> for Chain<T> {
+    fn shapes(&self) -> Vec<Vec<usize>> {
+        self.network.tensors().iter().map(|t| vec![t.rows, t.cols]).collect()
+    }
+
+    fn initial(&self, seed: u64) -> Vec<T> {
+        self.network.initial(seed)
+    }
+
+    fn losses(&self, tensors: &[Tensor], seeds: &[u64], step: usize) -> Result<Tensor> {
+        use super::{Loss, Targets};
+        let all = self.samples.len();
+        let orders: Vec<Vec<u32>> = seeds
+            .iter()
+            .map(|&seed| match self.batch {
+                Some(n) if n < all => draw(n, all, seed, step),
+                _ => (0..all as u32).collect(),
+            })
+            .collect();
+        let n = orders[0].len();
+        let y = self.forward(tensors, &self.samples.inputs, &orders)?;
+        Ok(match (&self.samples.targets, self.loss) {
+            (Targets::Values { width, data }, Loss::MeanSquare) => {
+                let rows = orders.iter().flatten();
+                let values: Vec<T> = rows.flat_map(|&i| data[i as usize * width..][..*width].iter().copied()).collect();
+                let t = Tensor::from_vec(values, (seeds.len(), n, *width), &Device::Cpu)?.to_device(&self.device)?;
+                (y - t)?.sqr()?.mean((1, 2))?
+            }
+            (Targets::Classes(classes), Loss::CrossEntropy) => {
+                let classes: Vec<u32> = orders.iter().flatten().map(|&i| classes[i as usize]).collect();
+                let classes = Tensor::from_vec(classes, (seeds.len(), n, 1), &Device::Cpu)?.to_device(&self.device)?;
+                candle_nn::ops::log_softmax(&y, 2)?.gather(&classes, 2)?.mean((1, 2))?.neg()?
+            }
+            _ => anyhow::bail!("targets that do not fit the loss"),
+        })
+    }
+
+    fn outputs(&self, tensors: &[Tensor], inputs: &Inputs<T>) -> Result<Tensor> {
+        let members = tensors.first().context("no tensors")?.dim(0)?;
+        let order: Vec<u32> = (0..inputs.len() as u32).collect();
+        self.forward(tensors, inputs, &vec![order; members])
+    }
+}

@@ -1,0 +1,91 @@
+//! A pruned net on boards: the host's bits, and its instructions beside those of its dense self.
+
+use smidgen::compress::{Aligned, Description, Exported, Layout, export};
+use smidgen::device::{Board, Firmware, qemu_version};
+use smidgen::verify::{compare, count, start};
+use smidgen_shared::artifact::{Bound, Items};
+use smidgen_shared::cost::Core;
+use smidgen_shared::op::Op;
+use smidgen_tests::pruned_mlp;
+
+/// Weights that are not 0.
+const DENSITY: f32 = 0.05;
+/// Inputs that are compared, and of which instructions are counted.
+const INPUTS: usize = 4;
+
+/// A 784-100-100-10 net, sparse or dense, and inputs for it.
+fn model(layout: Layout) -> (Aligned, Vec<Vec<i16>>) {
+    let (graph, inputs) = pruned_mlp(&[784, 100, 100, 10], DENSITY, 1, 40);
+    let boards = vec![("qemu-m4".into(), Core::ArmV7EM), ("qemu-m0".into(), Core::ArmV6M)];
+    let Exported { bytes, choices } =
+        export(&graph, &inputs, &Description { boards, layout, ..Description::default() }).unwrap();
+    for choice in choices {
+        println!("{choice}");
+    }
+    let raw = inputs.iter().take(INPUTS).map(|input| input.iter().map(|&v| v as i16).collect()).collect();
+    (bytes, raw)
+}
+
+/// Instructions from the last value to the scores, the most of all inputs; none where they can't be counted.
+fn counted(board: &Board, bytes: &Aligned, inputs: &[Vec<i16>]) -> Option<u64> {
+    let counts = match count(board, bytes, inputs).unwrap() {
+        Ok(counts) => counts,
+        Err(reason) => {
+            println!("SKIPPED counts of a pruned net on {}: {reason}", board.name);
+            return None;
+        }
+    };
+    let artifact = bytes.artifact().unwrap();
+    let manifest = artifact.manifest();
+    let bound =
+        Items::<Bound>::new(manifest.bounds, manifest.bound_count.into()).find(|b| b.board == board.name).unwrap();
+    let (most, push) = (*counts.finish.iter().max()?, *counts.push.iter().max()?);
+    println!(
+        "{}: {most} instructions, bound {}; {push} a value, bound {}",
+        board.name, bound.instructions, bound.per_sample
+    );
+    assert!(most <= u64::from(bound.instructions) && push <= u64::from(bound.per_sample), "{}", board.name);
+    Some(most)
+}
+
+fn ready(board: &Board) -> bool {
+    let lacks = qemu_version(&board.machine.qemu)
+        .err()
+        .or_else(|| Firmware::of(board).err().filter(|error| error.to_string().contains("rustup target add")));
+    if let Some(error) = &lacks {
+        println!("SKIPPED a pruned net on {}: {error:#}", board.name);
+    }
+    lacks.is_none()
+}
+
+#[test]
+fn a_pruned_net_gives_the_hosts_bits_and_takes_an_eighth_of_the_instructions() {
+    let (sparse, inputs) = model(Layout::Auto);
+    assert!(sparse.artifact().unwrap().ops().skip(1).all(|op| matches!(op, Op::Sparse { .. })));
+    let (dense, _) = model(Layout::Dense);
+    for name in ["qemu-m4", "qemu-m0"] {
+        let board = Board::find(name).unwrap();
+        if !ready(board) {
+            continue;
+        }
+        board.check_fit(sparse.len(), sparse.artifact().unwrap().arena_bytes() as usize, "").unwrap();
+        let verified = compare(&mut start(board, &sparse).unwrap(), &sparse, &inputs, |_| {}).unwrap();
+        assert_eq!((verified.first_difference, verified.samples), (None, INPUTS), "{name}");
+        let Some(few) = counted(board, &sparse, &inputs) else { continue };
+        // Beside 16 KB of RAM the dense net has no place in flash.
+        if let Err(error) = board.check_fit(dense.len(), dense.artifact().unwrap().arena_bytes() as usize, "") {
+            println!("{name}: the dense net does not fit: {error}");
+            continue;
+        }
+        let Some(many) = counted(board, &dense, &inputs) else { continue };
+        println!(
+            "{name}: {few} of {many} instructions, 1/{:.1}; {} of {} bytes",
+            many as f64 / few as f64,
+            sparse.len(),
+            dense.len()
+        );
+        if name == "qemu-m4" {
+            assert!(few * 8 <= many, "{few} instructions, dense {many}");
+        }
+    }
+}
