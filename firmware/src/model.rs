@@ -30,6 +30,7 @@ pub(crate) enum Step {
 
 impl<'m, 'a> Model<'m, 'a> {
     /// The model in `slot`, checked but not tried.
+    #[inline(never)]
     pub fn open(slot: &'m [u8], arena: &'a mut [u32]) -> Result<Self, Fault> {
         let artifact = Artifact::new_checked(slot).map_err(|error| Fault::BadModel(error as u8))?;
         let needs = artifact.arena_bytes();
@@ -42,6 +43,7 @@ impl<'m, 'a> Model<'m, 'a> {
 
     /// Everything that must hold before the model in `slot` is served: its bytes, its signature, its counter,
     /// its golden vectors. `slot` may hold anything. Gives the counter.
+    #[inline(never)]
     pub fn check(slot: &[u8], arena: &mut [u32], trust: Trust, least: u32) -> Result<u32, Fault> {
         let mut model = Model::open(slot, arena)?;
         let header = *model.runner.artifact().header();
@@ -65,6 +67,7 @@ impl<'m, 'a> Model<'m, 'a> {
     }
 
     /// Takes a part of an input; runs the model up to operator `last` once all steps are there.
+    #[inline(never)]
     pub fn samples(&mut self, at: u16, last: Option<u8>, data: &[u8], board: &mut dyn Board) -> Result<Step, Fault> {
         let end = self.runner.artifact().manifest().op_count.saturating_sub(1);
         let op = last.unwrap_or(end);
@@ -152,6 +155,7 @@ impl<'m, 'a> Model<'m, 'a> {
     }
 
     /// Terms of a score; how many were written. The run must have stopped at [`explain::stop`].
+    #[inline(never)]
     pub fn explain(
         &self,
         class: u16,

@@ -14,7 +14,9 @@ use crate::{
     update::Turn,
 };
 use smidgen_shared::{
-    artifact, explain, teach,
+    artifact,
+    explain::{MAX_TERMS, Taught},
+    teach,
     wire::{self, Ask, Fault, FrameReader, MAX_DATA, MAX_FRAME, NO_ID, Reply, Request, Response},
 };
 
@@ -54,6 +56,8 @@ pub enum Next {
 impl<'s> Session<'s> {
     /// Finds the model to serve: the one that was just received, else the one recorded, else the one in slot A; where
     /// that is not sound, the one in the other slot. The slots may hold anything.
+    // Not inlined, as others below: what one request needs of the stack is free for the next.
+    #[inline(never)]
     pub fn open<const WORDS: usize>(
         storage: &'s mut Storage<'_>,
         trust: Trust,
@@ -127,6 +131,7 @@ impl<'s> Session<'s> {
     }
 
     /// Takes one received byte; where it ends a frame, the answer goes out over `board`.
+    #[inline(never)]
     pub fn feed(&mut self, byte: u8, board: &mut dyn Board) -> Next {
         let request = match self.reader.push(byte) {
             Ok(None) => return Next::Serve,
@@ -221,6 +226,7 @@ impl Session<'_> {
 }
 
 /// What needs a model.
+#[inline(never)]
 fn of_model<'r>(
     model: &'r mut Model<'_, '_>,
     ask: Ask<'_>,
@@ -238,25 +244,36 @@ fn of_model<'r>(
         Ask::Teach { name, attributes } => taught::teach(model, store, name, attributes, models),
         Ask::Forget { name } => taught::forget(model, store, name, models),
         Ask::Class { index } => taught::class(model, store, index),
-        Ask::Explain { class, from } => {
-            let own = usize::from(model.runner.artifact().manifest().class_count);
-            let taught = match usize::from(class).checked_sub(own) {
-                None => None,
-                Some(behind) => {
-                    let class = store.classes(models[0]).nth(behind).ok_or(Fault::NothingThere)?;
-                    Some(explain::Taught { weights: teach::int8(class.weights), row: class.row })
-                }
-            };
-            let mut terms = [0i32; explain::MAX_TERMS];
-            let count = model.explain(class, taught, from, &mut terms)?;
-            for (to, term) in scratch.as_chunks_mut().0.iter_mut().zip(terms) {
-                *to = term.to_le_bytes();
-            }
-            Ok(Reply::Bytes { from, data: scratch.get(..4 * count).unwrap_or(&[]) })
-        }
+        Ask::Explain { class, from } => explain(model, class, from, store, scratch, models),
         // The others are answered whether there is a model or not.
         _ => Err(Fault::BadFrame),
     }
+}
+
+/// Terms of a score.
+#[inline(never)]
+fn explain<'r>(
+    model: &Model<'_, '_>,
+    class: u16,
+    from: u16,
+    store: &Store<'_>,
+    scratch: &'r mut [u8; MAX_DATA],
+    models: [u32; 2],
+) -> Result<Reply<'r>, Fault> {
+    let own = usize::from(model.runner.artifact().manifest().class_count);
+    let taught = match usize::from(class).checked_sub(own) {
+        None => None,
+        Some(behind) => {
+            let class = store.classes(models[0]).nth(behind).ok_or(Fault::NothingThere)?;
+            Some(Taught { weights: teach::int8(class.weights), row: class.row })
+        }
+    };
+    let mut terms = [0i32; MAX_TERMS];
+    let count = model.explain(class, taught, from, &mut terms)?;
+    for (to, term) in scratch.as_chunks_mut().0.iter_mut().zip(terms) {
+        *to = term.to_le_bytes();
+    }
+    Ok(Reply::Bytes { from, data: scratch.get(..4 * count).unwrap_or(&[]) })
 }
 
 fn received(next: Result<u32, Fault>) -> Reply<'static> {

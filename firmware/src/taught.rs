@@ -12,6 +12,7 @@ use smidgen_shared::{
 };
 
 /// Adds a class. The same class again changes nothing.
+#[inline(never)]
 pub(crate) fn teach(
     model: &Model<'_, '_>,
     store: &mut Store<'_>,
@@ -52,6 +53,7 @@ pub(crate) fn teach(
 }
 
 /// Takes a class away.
+#[inline(never)]
 pub(crate) fn forget(
     model: &Model<'_, '_>,
     store: &mut Store<'_>,
@@ -67,6 +69,7 @@ pub(crate) fn forget(
 }
 
 /// Puts the scores together in `scratch`: the model's own, then those of taught classes.
+#[inline(never)]
 pub(crate) fn answer<'s>(
     model: &Model<'_, '_>,
     store: &Store<'_>,
@@ -97,6 +100,7 @@ pub(crate) fn answer<'s>(
 }
 
 /// Class `index` of the model, taught ones behind its own.
+#[inline(never)]
 pub(crate) fn class<'r>(model: &Model<'r, '_>, store: &'r Store<'_>, index: u16) -> Result<Reply<'r>, Fault> {
     let artifact = model.runner.artifact();
     let index = usize::from(index);

@@ -29,6 +29,7 @@ impl Transfer {
 
     /// Takes a model's header; the byte to go on with. The same header again goes on where it was.
     /// Nothing is lost by one that is refused.
+    #[inline(never)]
     pub fn begin(&mut self, header: &[u8], slot: &mut dyn Flash, trust: Trust, least: u32) -> Result<u32, Fault> {
         let header: &[u8; HEADER_BYTES] = header.try_into().map_err(|_| Fault::BadChunk)?;
         let named = artifact::named(header).map_err(|error| Fault::BadModel(error as u8))?;
@@ -54,6 +55,7 @@ impl Transfer {
     }
 
     /// Takes bytes from `at` on; the byte to go on with. The latest ones again change nothing.
+    #[inline(never)]
     pub fn chunk(&mut self, at: u32, data: &[u8], slot: &mut dyn Flash) -> Result<u32, Fault> {
         if self.next == 0 {
             return Err(Fault::NothingThere);

@@ -44,6 +44,7 @@ struct Linear {
 }
 
 impl Linear {
+    #[inline(never)]
     fn of(model: &Artifact<'_>) -> Result<Linear, Error> {
         let mut found: Option<Linear> = None;
         let mut input = Region { at: 0, len: 0 };

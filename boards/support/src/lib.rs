@@ -11,6 +11,7 @@ mod panic;
 mod registers;
 mod ring;
 mod serial;
+mod trust;
 mod uart;
 
 pub use arch::{Interrupts, halt, paint_stack, stack_bytes, stack_peak};
@@ -19,10 +20,11 @@ pub use once::Once;
 pub use registers::Registers;
 pub use ring::Ring;
 pub use serial::Serial;
+pub use trust::TRUST;
 pub use uart::{Uart, cmsdk::Cmsdk, nrf51::Nrf51, ns16550::Ns16550, pl011::Pl011, stm32::Stm32};
 
 use smidgen_firmware::{Board, Mark};
-pub use smidgen_firmware::{Flash, FlashError, Memory, Storage, Trust};
+pub use smidgen_firmware::{Flash, FlashError, Memory, Storage};
 
 /// A board with a UART as its link. Everything that `smidgen_firmware::serve` asks for.
 pub struct SerialBoard<U: 'static> {
@@ -50,7 +52,7 @@ pub fn start<U: Uart, const WORDS: usize>(
     // and the memory above is taken once, so these are the only stretches there will ever be.
     let [mut a, mut b, mut store] =
         [layout.slots[0], layout.slots[1], layout.store].map(|place| unsafe { Stretch::new(driver, place) });
-    smidgen_firmware::serve(&mut board, Storage { slots: [&mut a, &mut b], store: &mut store }, Trust::ANY, memory)
+    smidgen_firmware::serve(&mut board, Storage { slots: [&mut a, &mut b], store: &mut store }, TRUST, memory)
 }
 
 impl<U: Uart> Board for SerialBoard<U> {

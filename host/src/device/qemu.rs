@@ -25,6 +25,9 @@ const GUARD: &str = r#"exec 3<&0; { cat <&3 >/dev/null; kill $$; } 2>/dev/null &
 /// Socket of QEMU's monitor, among the board's files.
 const MONITOR: &str = "monitor";
 
+/// How long QEMU may take to save a stretch of its memory.
+const KEEP: Duration = Duration::from_secs(5);
+
 /// How long QEMU may take to make its connection.
 const START: Duration = Duration::from_secs(20);
 
@@ -143,27 +146,13 @@ impl Qemu {
 
     fn keep(&self) -> Result<Kept> {
         let mut monitor = UnixStream::connect(self.files.path().join(MONITOR))?;
-        monitor.set_read_timeout(Some(END))?;
-        let mut said = |command: &str| -> Result<()> {
-            monitor.write_all(command.as_bytes())?;
-            let (mut text, mut bytes) = (Vec::new(), [0; 512]);
-            // Each command, and the greeting, ends with the prompt.
-            while !text.ends_with(b"(qemu) ") {
-                let count = monitor.read(&mut bytes)?;
-                anyhow::ensure!(count > 0, "its monitor closed");
-                text.extend_from_slice(&bytes[..count]);
-            }
-            Ok(())
-        };
-        said("")?;
-        said("stop\n")?;
+        monitor.write_all(b"stop\n")?;
         let mut all = Vec::new();
         for (at, len) in &self.stretches {
-            let file = self.files.path().join("kept");
-            said(&format!("pmemsave {at:#x} {len:#x} {}\n", file.display()))?;
-            let bytes = read_whole(&file, *len as usize)?;
-            all.push((*at, bytes));
-            fs::remove_file(&file)?;
+            let file = self.files.path().join(format!("kept-{at:x}"));
+            // In quotes: else the path's slash would be taken for a division.
+            monitor.write_all(format!("pmemsave {at:#x} {len:#x} \"{}\"\n", file.display()).as_bytes())?;
+            all.push((*at, read_whole(&file, *len as usize)?));
         }
         Ok(Kept(all))
     }
@@ -226,10 +215,16 @@ impl Link for Qemu {
     }
 }
 
+/// Reads a file that QEMU writes, once all of it is there.
 fn read_whole(file: &Path, len: usize) -> Result<Vec<u8>> {
-    let bytes = fs::read(file).with_context(|| format!("{} was not written", file.display()))?;
-    anyhow::ensure!(bytes.len() == len, "{} bytes of {len} were saved", bytes.len());
-    Ok(bytes)
+    let deadline = Instant::now() + KEEP;
+    while Instant::now() < deadline {
+        if fs::metadata(file).is_ok_and(|file| file.len() == len as u64) {
+            return fs::read(file).with_context(|| format!("{} cannot be read", file.display()));
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    bail!("{} was not written within {} s", file.display(), KEEP.as_secs())
 }
 
 /// The first line of `PROGRAM --version`; the error says how to install it.
