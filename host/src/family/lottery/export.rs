@@ -72,7 +72,7 @@ fn counts(n: usize, shift: f64) -> Vec<i16> {
 pub fn errors(graph: &Graph) -> Result<(f64, f64)> {
     let samples = held_out();
     let Truths::Values(truths) = &samples.truths else { anyhow::bail!("points without values") };
-    let bytes = compress::export(graph, &calibration(), &Description::default())?;
+    let bytes = compress::export(graph, &calibration(), &Description::default())?.bytes;
     let mut arena = Vec::new();
     let mut host = Host::new(bytes.artifact()?, &mut arena)?;
     let (mut float, mut int8) = (0.0, 0.0);
@@ -129,7 +129,7 @@ mod tests {
             );
             // Half a step of the input, 1/127, moves x² by at most 4/127.
             assert!(int8 < (4.0f64 / 127.0).powi(2) + 4.0 * float, "{activation}: int8 {int8:.2e}, float {float:.2e}");
-            let bytes = compress::export(&graph, &calibration(), &Description::default()).unwrap();
+            let bytes = compress::export(&graph, &calibration(), &Description::default()).unwrap().bytes;
             let artifact = bytes.artifact().unwrap();
             let mut arenas = (Vec::new(), Vec::new());
             let mut host = Host::new(artifact, &mut arenas.0).unwrap();
