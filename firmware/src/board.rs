@@ -4,7 +4,7 @@
 pub trait Board {
     /// The board's name, as in its board.toml: "qemu-m4".
     fn name(&self) -> &str;
-    /// Waits for at least one byte; returns how many of `bytes` were filled (0 only if `bytes` is empty).
+    /// Waits for at least one byte; returns how many of `bytes` were filled; 0 only where none will ever come.
     fn read(&mut self, bytes: &mut [u8]) -> usize;
     /// Sends all `bytes`.
     fn write(&mut self, bytes: &[u8]);

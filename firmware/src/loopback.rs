@@ -1,17 +1,18 @@
-//! A board that is no board: the server's answers pile up in a buffer, for tests on the host.
+//! A board that is no board: what comes in is given beforehand, answers pile up in a buffer, for tests on the host.
 
 use crate::Board;
 
-/// Holds up to `N` bytes that the server wrote; more are dropped and counted as lost.
-pub struct Loopback<const N: usize> {
+/// Reads `incoming` to its end; holds up to `N` bytes that the server wrote; more are dropped and counted as lost.
+pub struct Loopback<'b, const N: usize> {
+    incoming: &'b [u8],
     written: [u8; N],
     len: usize,
     lost: u32,
 }
 
-impl<const N: usize> Loopback<N> {
-    pub const fn new() -> Self {
-        Loopback { written: [0; N], len: 0, lost: 0 }
+impl<'b, const N: usize> Loopback<'b, N> {
+    pub const fn new(incoming: &'b [u8]) -> Self {
+        Loopback { incoming, written: [0; N], len: 0, lost: 0 }
     }
 
     /// What was written since the last call; may be changed in place, as decoding a frame does.
@@ -21,19 +22,18 @@ impl<const N: usize> Loopback<N> {
     }
 }
 
-impl<const N: usize> Default for Loopback<N> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<const N: usize> Board for Loopback<N> {
+impl<const N: usize> Board for Loopback<'_, N> {
     fn name(&self) -> &str {
         "loopback"
     }
-    /// Nothing ever arrives: tests feed the server themselves.
-    fn read(&mut self, _bytes: &mut [u8]) -> usize {
-        0
+    fn read(&mut self, bytes: &mut [u8]) -> usize {
+        let count = bytes.len().min(self.incoming.len());
+        let (now, later) = self.incoming.split_at_checked(count).unwrap_or_default();
+        for (to, from) in bytes.iter_mut().zip(now) {
+            *to = *from;
+        }
+        self.incoming = later;
+        count
     }
     fn write(&mut self, bytes: &[u8]) {
         for &byte in bytes {

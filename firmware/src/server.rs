@@ -1,90 +1,194 @@
-//! Answers requests, one byte of input at a time.
+//! Answers requests, one byte of input at a time, for as long as one model is served.
 //!
 //! bytes → frame → `Request` → the model's `Runner` → `Response` → frame. A frame that is no request is
 //! answered by a fault and costs itself alone. A model that is not sound is reported and never run.
-//! Repeating a request is harmless: the latest part of an input is answered again without being taken twice.
+//! Repeating a request is harmless: the latest part of an input, the latest piece of a model, a class that was
+//! taught already are answered again without being taken twice.
 
-use crate::{Board, Mark, Memory};
+use crate::{
+    Board, Flash, Memory, Storage, Trust,
+    memory::State,
+    model::{Model, Step},
+    store::{Active, Store},
+    taught,
+    update::Turn,
+};
 use smidgen_shared::{
-    artifact::{self, Artifact},
-    features::MAX_CHANNELS,
-    kernel::Portable,
-    run::{self, Runner},
-    wire::{self, Ask, Fault, FrameReader, MAX_DATA, MAX_FRAME, NO_ID, Reply, Request, Response, SampleDecoder},
+    artifact,
+    explain::{MAX_TERMS, Taught},
+    teach,
+    wire::{self, Ask, Fault, FrameReader, MAX_DATA, MAX_FRAME, NO_ID, Reply, Request, Response},
 };
 
-/// Serves the model of a flash slot (`'m`) with the RAM of a [`Memory`] (`'a`).
-pub struct Server<'m, 'a> {
-    reader: &'a mut FrameReader<MAX_FRAME>,
-    reply: &'a mut [u8; MAX_FRAME],
-    model: Result<Model<'m, 'a>, Fault>,
-    slot_bytes: u32,
+/// Serves the model of one slot (`'s`), and fills the other.
+pub struct Session<'s> {
+    reader: &'s mut FrameReader<MAX_FRAME>,
+    reply: &'s mut [u8; MAX_FRAME],
+    scratch: &'s mut [u8; MAX_DATA],
+    state: &'s mut State,
+    model: Result<Model<'s, 's>, Fault>,
+    /// The slot that is served.
+    slot: usize,
+    /// The other one.
+    spare: &'s mut dyn Flash,
+    store: Store<'s>,
+    trust: Trust,
+    /// The least counter that a model may have.
+    least: u32,
     arena_bytes: u32,
-    answers: u32,
-    refused: u32,
+    /// Steps of the board's own sensor since a host last asked the model something.
+    quiet: u16,
 }
 
-/// A sound model and how far its input has come.
-struct Model<'m, 'a> {
-    runner: Runner<'m, 'a, Portable>,
-    /// Step at which the part taken last began.
-    part: u16,
-    /// The operator that the latest run ended with; its output stands in the arena.
-    ran: Option<u8>,
+/// Steps for which the sensor leaves the model to a host that asked something: a second at 50 Hz.
+const QUIET: u16 = 50;
+
+/// Whether a session goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Next {
+    /// It does.
+    Serve,
+    /// Another model may be served now: open a new session.
+    Reopen,
 }
 
-impl<'m, 'a> Server<'m, 'a> {
-    /// Checks the model in `slot` and replays its golden vectors. `slot` may hold anything.
-    pub fn new<const WORDS: usize>(slot: &'m [u8], memory: &'a mut Memory<WORDS>) -> Self {
-        Server {
+impl<'s> Session<'s> {
+    /// Finds the model to serve: the one that was just received, else the one recorded, else the one in slot A; where
+    /// that is not sound, the one in the other slot. The slots may hold anything.
+    // Not inlined, as others below: what one request needs of the stack is free for the next.
+    #[inline(never)]
+    pub fn open<const WORDS: usize>(
+        storage: &'s mut Storage<'_>,
+        trust: Trust,
+        memory: &'s mut Memory<WORDS>,
+        board: &mut dyn Board,
+    ) -> Self {
+        let Storage { slots: [a, b], store } = storage;
+        let mut store = Store::open(&mut **store);
+        let active = store.active();
+        let least = active.map_or(0, |active| if trust.monotonic { active.counter } else { 0 });
+        let turn = memory.state.turn.take();
+        let recorded = active.map_or(0, |active| usize::from(active.slot));
+        let preferred = turn.map_or(recorded, |turn| turn.slot);
+        let models = [hash(a.bytes()), hash(b.bytes())];
+        let mut check = |slot: usize| {
+            let bytes = if slot == 0 { a.bytes() } else { b.bytes() };
+            Model::check(bytes, &mut memory.arena, trust, least)
+        };
+        let mut slot = preferred;
+        let mut outcome = check(slot);
+        if let Ok(counter) = outcome {
+            let known = active.map_or(0, |active| active.counter);
+            if turn.is_some() || trust.monotonic && counter > known {
+                let record = Active { slot: slot as u8, counter: counter.max(known) };
+                // From this record on the new model is the one that is served.
+                if store.set_active(record, models).is_err() && turn.is_some() {
+                    outcome = Err(Fault::Flash);
+                }
+            }
+        }
+        // What a failed turn is answered.
+        let refused = outcome.err();
+        if refused.is_some() && check(1 - preferred).is_ok() {
+            slot = 1 - preferred;
+        }
+        let (served, spare): (&'s dyn Flash, &'s mut dyn Flash) =
+            if slot == 0 { (&**a, &mut **b) } else { (&**b, &mut **a) };
+        let model = match refused {
+            Some(fault) if slot == preferred => Err(fault),
+            _ => Model::open(served.bytes(), &mut memory.arena),
+        };
+        let least = store.active().map_or(0, |active| if trust.monotonic { active.counter } else { 0 });
+        let session = Session {
             reader: &mut memory.reader,
             reply: &mut memory.reply,
-            model: Model::open(slot, &mut memory.arena),
-            slot_bytes: slot.len() as u32,
+            scratch: &mut memory.scratch,
+            state: &mut memory.state,
+            model,
+            slot,
+            spare,
+            store,
+            trust,
+            least,
             arena_bytes: (4 * WORDS) as u32,
-            answers: 0,
-            refused: 0,
+            quiet: QUIET,
+        };
+        if let Some(Turn { id, .. }) = turn {
+            let reply = match (refused, session.model_hash()) {
+                (None, Some(model)) => Reply::Serving { slot: slot as u8, model },
+                (fault, _) => Reply::Fault(fault.unwrap_or(Fault::SelfTest)),
+            };
+            if let Ok(frame) = wire::encode_response(&Response { id, reply }, session.reply) {
+                board.write(frame);
+            }
         }
+        session
+    }
+
+    fn model_hash(&self) -> Option<u32> {
+        self.model.as_ref().ok().map(|model| model.runner.artifact().hash())
     }
 
     /// Takes one received byte; where it ends a frame, the answer goes out over `board`.
-    pub fn feed(&mut self, byte: u8, board: &mut dyn Board) {
+    #[inline(never)]
+    pub fn feed(&mut self, byte: u8, board: &mut dyn Board) -> Next {
         let request = match self.reader.push(byte) {
-            Ok(None) => return,
+            Ok(None) => return Next::Serve,
             Ok(Some(frame)) => wire::decode(frame),
             Err(too_long) => Err(too_long),
         };
         let response = match request {
             Ok(Request { id, ask }) => {
+                let models =
+                    [self.model.as_ref().map_or(0, |model| model.runner.artifact().hash()), hash(self.spare.bytes())];
                 let reply = match (ask, &mut self.model) {
                     (Ask::Hello, model) => Reply::Hello {
                         wire: wire::WIRE_VERSION,
                         board: board.name(),
                         firmware: env!("CARGO_PKG_VERSION"),
-                        slot_bytes: self.slot_bytes,
+                        slot_bytes: self.spare.bytes().len() as u32,
                         arena_bytes: self.arena_bytes,
-                        model: model.as_ref().map(|m| m.runner.artifact().hash()).map_err(|fault| *fault),
+                        signed: self.trust.verify.is_some(),
+                        model: model.as_ref().map(|_| models[0]).map_err(|fault| *fault),
+                        other: artifact::named(self.spare.bytes()).ok().map(|named| named.crc),
+                        taught: if model.is_ok() { self.store.classes(models[0]).count() as u16 } else { 0 },
                     },
                     (Ask::Stats, _) => Reply::Stats {
-                        answers: self.answers,
+                        answers: self.state.answers,
                         lost: board.lost_bytes(),
-                        refused: self.refused,
+                        refused: self.state.refused,
                         stack_peak: board.stack_peak(),
                         stack_bytes: board.stack_bytes(),
                     },
-                    (Ask::Samples { at, last, data }, Ok(model)) => {
-                        model.samples(at, last, data, board).unwrap_or_else(Reply::Fault)
+                    (Ask::Begin { header }, _) => {
+                        received(self.state.transfer.begin(header, self.spare, self.trust, self.least))
                     }
-                    (Ask::Peek { op, from }, Ok(model)) => model.peek(op, from).unwrap_or_else(Reply::Fault),
-                    (Ask::Samples { .. } | Ask::Peek { .. }, Err(fault)) => Reply::Fault(*fault),
+                    (Ask::Chunk { at, data }, _) => received(self.state.transfer.chunk(at, data, self.spare)),
+                    (Ask::Commit { model: wanted }, model) => match self.state.transfer.finish(wanted, self.spare) {
+                        Err(fault) => Reply::Fault(fault),
+                        Ok(false) if model.is_ok() && models[0] == wanted => {
+                            Reply::Serving { slot: self.slot as u8, model: wanted }
+                        }
+                        Ok(false) if models[1] != wanted => Reply::Fault(Fault::NothingThere),
+                        _ => {
+                            self.state.turn = Some(Turn { id, slot: 1 - self.slot });
+                            return Next::Reopen;
+                        }
+                    },
+                    (ask, Ok(model)) => {
+                        self.quiet = 0;
+                        of_model(model, ask, &mut self.store, self.scratch, models, board).unwrap_or_else(Reply::Fault)
+                    }
+                    (_, Err(fault)) => Reply::Fault(*fault),
                 };
                 if matches!(reply, Reply::Answer { .. }) {
-                    self.answers = self.answers.saturating_add(1);
+                    self.state.answers = self.state.answers.saturating_add(1);
                 }
                 Response { id, reply }
             }
             Err(_) => {
-                self.refused = self.refused.saturating_add(1);
+                self.state.refused = self.state.refused.saturating_add(1);
                 Response { id: NO_ID, reply: Reply::Fault(Fault::BadFrame) }
             }
         };
@@ -92,90 +196,91 @@ impl<'m, 'a> Server<'m, 'a> {
         if let Ok(frame) = wire::encode_response(&response, self.reply) {
             board.write(frame);
         }
+        Next::Serve
     }
 }
 
-impl<'m, 'a> Model<'m, 'a> {
-    fn open(slot: &'m [u8], arena: &'a mut [u32]) -> Result<Self, Fault> {
-        let artifact = Artifact::new_checked(slot).map_err(|error| Fault::BadModel(error as u8))?;
-        let needs = artifact.arena_bytes();
-        let mut runner = Runner::new(artifact, arena).map_err(|error| match error {
-            run::Error::ArenaTooSmall => Fault::ArenaTooSmall { needs },
-            other => fault(other),
-        })?;
-        match runner.self_test() {
-            Ok(true) => Ok(Model { runner, part: 0, ran: None }),
-            _ => Err(Fault::SelfTest),
+/// A sensor on the board itself. A host's input comes first: the two never mix.
+impl Session<'_> {
+    /// Takes one time step of the board's sensor; the class, taught ones included, of the window that it completes.
+    pub fn sense(&mut self, step: &[i16], board: &mut dyn Board) -> Option<u16> {
+        self.quiet = self.quiet.saturating_add(1);
+        let model = self.model.as_mut().ok()?;
+        if self.quiet <= QUIET || !model.sense(step, board).ok()? {
+            return None;
         }
+        let class = match taught::answer(model, &self.store, self.scratch) {
+            Ok(Reply::Answer { class, .. }) => Some(class),
+            _ => None,
+        };
+        model.leave();
+        class
     }
 
-    /// Takes a part of an input; runs the model up to operator `last` once all steps are there.
-    fn samples(&mut self, at: u16, last: Option<u8>, data: &[u8], board: &mut dyn Board) -> Result<Reply<'_>, Fault> {
-        let end = self.runner.artifact().manifest().op_count.saturating_sub(1);
-        let op = last.unwrap_or(end);
-        if op > end {
-            return Err(Fault::NothingThere);
+    /// Drops what was sensed of a window: steps are missing.
+    pub fn sense_anew(&mut self) {
+        if let Ok(model) = &mut self.model {
+            model.leave();
         }
-        if at == 0 {
-            self.runner.begin();
-        }
-        if at == self.runner.taken() {
-            (self.part, self.ran) = (at, None);
-            self.take(data, board)?;
-            if self.runner.taken() == self.runner.steps() {
-                board.mark(Mark::FinishStart);
-                let done = self.runner.finish(last);
-                board.mark(Mark::FinishStop);
-                done.map_err(fault)?;
-                self.ran = Some(op);
-            }
-        } else if at != self.part || self.ran.is_some_and(|ran| ran != op) {
-            return Err(Fault::Expected { step: self.runner.taken() });
-        }
-        match self.ran {
-            None => Ok(Reply::More { next: self.runner.taken() }),
-            Some(op) if last.is_some() => {
-                Ok(Reply::Stopped { op, bytes: self.runner.output_of(op).map_err(fault)?.len() as u32 })
-            }
-            Some(_) => {
-                Ok(Reply::Answer { class: self.runner.class(), scores: cut(self.runner.output().map_err(fault)?) })
-            }
-        }
-    }
-
-    fn take(&mut self, data: &[u8], board: &mut dyn Board) -> Result<(), Fault> {
-        let mut values = [0i16; MAX_CHANNELS];
-        let step = values.get_mut(..self.runner.channels()).ok_or(Fault::BadSamples)?;
-        let mut samples = SampleDecoder::new(data);
-        // Each turn eats at least a byte of `data`.
-        while samples.next_into(step).map_err(|_| Fault::BadSamples)? {
-            board.mark(Mark::PushStart);
-            let taken = self.runner.push(step);
-            board.mark(Mark::PushStop);
-            taken.map_err(fault)?;
-        }
-        Ok(())
-    }
-
-    fn peek(&self, op: u8, from: u16) -> Result<Reply<'_>, Fault> {
-        if self.ran != Some(op) {
-            return Err(Fault::NothingThere);
-        }
-        let bytes = self.runner.output_of(op).map_err(fault)?;
-        let data = cut(bytes.get(usize::from(from)..).ok_or(Fault::NothingThere)?);
-        Ok(Reply::Bytes { from, data })
     }
 }
 
-/// The first MAX_DATA bytes: what one message holds.
-fn cut(bytes: &[u8]) -> &[u8] {
-    bytes.get(..MAX_DATA).unwrap_or(bytes)
+/// What needs a model.
+#[inline(never)]
+fn of_model<'r>(
+    model: &'r mut Model<'_, '_>,
+    ask: Ask<'_>,
+    store: &'r mut Store<'_>,
+    scratch: &'r mut [u8; MAX_DATA],
+    models: [u32; 2],
+    board: &mut dyn Board,
+) -> Result<Reply<'r>, Fault> {
+    match ask {
+        Ask::Samples { at, last, data } => match model.samples(at, last, data, board)? {
+            Step::Reply(reply) => Ok(reply),
+            Step::Answer => taught::answer(model, store, scratch),
+        },
+        Ask::Peek { op, from } => model.peek(op, from),
+        Ask::Teach { name, attributes } => taught::teach(model, store, name, attributes, models),
+        Ask::Forget { name } => taught::forget(model, store, name, models),
+        Ask::Class { index } => taught::class(model, store, index),
+        Ask::Explain { class, from } => explain(model, class, from, store, scratch, models),
+        // The others are answered whether there is a model or not.
+        _ => Err(Fault::BadFrame),
+    }
 }
 
-fn fault(error: run::Error) -> Fault {
-    match error {
-        run::Error::WrongChannels | run::Error::WrongStep => Fault::BadSamples,
-        // Neither can come after `open`: flash does not change while it is served.
-        run::Error::ArenaTooSmall | run::Error::Corrupt => Fault::BadModel(artifact::Error::BadRegion as u8),
+/// Terms of a score.
+#[inline(never)]
+fn explain<'r>(
+    model: &Model<'_, '_>,
+    class: u16,
+    from: u16,
+    store: &Store<'_>,
+    scratch: &'r mut [u8; MAX_DATA],
+    models: [u32; 2],
+) -> Result<Reply<'r>, Fault> {
+    let own = usize::from(model.runner.artifact().manifest().class_count);
+    let taught = match usize::from(class).checked_sub(own) {
+        None => None,
+        Some(behind) => {
+            let class = store.classes(models[0]).nth(behind).ok_or(Fault::NothingThere)?;
+            Some(Taught { weights: teach::int8(class.weights), row: class.row })
+        }
+    };
+    let mut terms = [0i32; MAX_TERMS];
+    let count = model.explain(class, taught, from, &mut terms)?;
+    for (to, term) in scratch.as_chunks_mut().0.iter_mut().zip(terms) {
+        *to = term.to_le_bytes();
     }
+    Ok(Reply::Bytes { from, data: scratch.get(..4 * count).unwrap_or(&[]) })
+}
+
+fn received(next: Result<u32, Fault>) -> Reply<'static> {
+    next.map_or_else(Reply::Fault, |next| Reply::Received { next })
+}
+
+/// The CRC-32 that the header in a slot names; 0 where there is none.
+fn hash(slot: &[u8]) -> u32 {
+    artifact::named(slot).map_or(0, |named| named.crc)
 }

@@ -6,9 +6,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde::ser::{Serialize, SerializeTuple, Serializer};
-use smidgen_firmware::{Loopback, Memory, Server};
+use smidgen_firmware::{Board, Memory, Power, RamFlash, Storage, Trust, run};
 use smidgen_fuzz::aligned;
-use smidgen_shared::wire::{self, Ask, FrameReader, MAX_FRAME, NO_ID, Reply, Request, Response};
+use smidgen_shared::wire::{self, Ask, FrameReader, MAX_FRAME, Reply, Request, Response};
 
 /// A model of every operator, written by `cargo run -p smidgen-tests --bin fuzz-seeds`.
 const MODEL: &[u8] = include_bytes!("../seeds/artifact/model");
@@ -27,11 +27,7 @@ impl Serialize for Raw<'_> {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let (words, len) = aligned(MODEL);
-    let mut memory = Box::new(Memory::<1024>::new());
-    let mut board = Loopback::<2048>::new();
-    let mut server = Server::new(&bytemuck::cast_slice(&words)[..len], &mut memory);
-    let mut host = FrameReader::<MAX_FRAME>::new();
+    let mut incoming = Vec::new();
     let mut rest = data;
     while let [kind, length, more @ ..] = rest {
         let (chunk, after) = more.split_at(more.len().min(usize::from(*length) * 4));
@@ -40,30 +36,61 @@ fuzz_target!(|data: &[u8]| {
         let _ = wire::decode::<Response>(&mut chunk.to_vec());
         let mut buffer = [0; MAX_FRAME];
         let bytes = if kind % 2 == 1 { wire::encode(&Raw(chunk), &mut buffer).unwrap_or(chunk) } else { chunk };
+        incoming.extend_from_slice(bytes);
+    }
+    // A zero ends what came before; then it greets back.
+    incoming.push(0);
+    let mut buffer = [0; MAX_FRAME];
+    incoming.extend(wire::encode(&Request { id: 7, ask: Ask::Hello }, &mut buffer).expect("a greeting fits"));
+    let (mut model, mut spare, mut records) = (aligned(MODEL).0, vec![0u128; 256], vec![0u128; 64]);
+    let power = Power::new();
+    // As large as a multiple of the page: what follows the model in its slot is nothing.
+    model.resize(model.len().next_multiple_of(16), 0);
+    let mut storage = Storage {
+        slots: [
+            &mut RamFlash::new(bytemuck::cast_slice_mut(&mut model), 256, 4, &power),
+            &mut RamFlash::new(bytemuck::cast_slice_mut(&mut spare), 256, 4, &power),
+        ],
+        store: &mut RamFlash::new(bytemuck::cast_slice_mut(&mut records), 256, 4, &power),
+    };
+    let mut memory = Box::new(Memory::<1024>::new());
+    let mut board = Line { incoming: &incoming, host: FrameReader::new(), greeted: false };
+    run(&mut board, &mut storage, Trust::ANY, &mut memory);
+    assert!(board.greeted, "the server no longer answers");
+});
+
+/// The noise comes in, and each answer is looked at by itself.
+struct Line<'b> {
+    incoming: &'b [u8],
+    host: FrameReader<MAX_FRAME>,
+    greeted: bool,
+}
+
+impl Board for Line<'_> {
+    fn name(&self) -> &str {
+        "line"
+    }
+    fn read(&mut self, bytes: &mut [u8]) -> usize {
+        let (now, later) = self.incoming.split_at(bytes.len().min(self.incoming.len()));
+        bytes[..now.len()].copy_from_slice(now);
+        self.incoming = later;
+        now.len()
+    }
+    fn write(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            server.feed(byte, &mut board);
-            // What it writes is well formed, each answer by itself.
-            for &byte in board.written().iter() {
-                if let Some(frame) = host.push(byte).expect("an answer fits a frame") {
-                    wire::decode::<Response>(frame).expect("an answer decodes");
-                }
+            if let Some(frame) = self.host.push(byte).expect("an answer fits a frame") {
+                let Response { id, reply } = wire::decode(frame).expect("an answer decodes");
+                self.greeted |= matches!(reply, Reply::Hello { .. }) && id == 7;
             }
         }
     }
-    // A zero ends what came before; then it greets back.
-    let mut buffer = [0; MAX_FRAME];
-    server.feed(0, &mut board);
-    board.written();
-    for &byte in wire::encode(&Request { id: 7, ask: Ask::Hello }, &mut buffer).expect("a greeting fits") {
-        server.feed(byte, &mut board);
+    fn lost_bytes(&self) -> u32 {
+        0
     }
-    let mut greeted = false;
-    for &byte in board.written().iter() {
-        if let Some(frame) = host.push(byte).expect("an answer fits a frame") {
-            let Response { id, reply } = wire::decode(frame).expect("an answer decodes");
-            assert!(id == 7 || id == NO_ID);
-            greeted |= matches!(reply, Reply::Hello { .. }) && id == 7;
-        }
+    fn stack_peak(&self) -> u32 {
+        0
     }
-    assert!(greeted, "the server no longer answers");
-});
+    fn stack_bytes(&self) -> u32 {
+        0
+    }
+}

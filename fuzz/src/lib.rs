@@ -8,7 +8,7 @@ pub fn forge(data: &[u8]) -> Vec<u8> {
     if bytes.len() >= HEADER_BYTES {
         let total = u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]) as usize;
         let crc = Header::checksum(&bytes[..total.min(bytes.len())]);
-        bytes[36..40].copy_from_slice(&crc.to_le_bytes());
+        bytes[12..16].copy_from_slice(&crc.to_le_bytes());
     }
     bytes
 }

@@ -7,6 +7,8 @@ use anyhow::{Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use smidgen_shared::features;
 
+use crate::program::Program;
+
 /// A trained model as a float program.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Graph {
@@ -107,6 +109,8 @@ pub enum Op {
     Rescale { x: usize },
     /// A smooth activation, element by element.
     Lookup { x: usize, function: Smooth },
+    /// Laws watched over; the only node of its graph, it takes the raw values. Scores of one sample by itself.
+    Poly(Program),
     /// `y_c = a_c·x − h_c·‖x‖`: ranks classes by `cos(x, a_c) − h_c` for unit rows.
     Match { x: usize, rows: Matrix, handicaps: Vec<f32> },
 }
@@ -140,7 +144,7 @@ impl Op {
     /// Indices of the nodes that it reads.
     pub fn inputs(&self) -> Vec<usize> {
         match self {
-            Op::Standardise { .. } | Op::Embed { .. } => vec![],
+            Op::Standardise { .. } | Op::Embed { .. } | Op::Poly(_) => vec![],
             Op::UnitRms { x }
             | Op::Dense { x, .. }
             | Op::LowRank { x, .. }
@@ -155,7 +159,7 @@ impl Op {
     /// The same operator reading node `to(x)` wherever it read node x.
     pub fn renumbered(mut self, to: impl Fn(usize) -> usize) -> Op {
         match &mut self {
-            Op::Standardise { .. } | Op::Embed { .. } => {}
+            Op::Standardise { .. } | Op::Embed { .. } | Op::Poly(_) => {}
             Op::UnitRms { x }
             | Op::Dense { x, .. }
             | Op::LowRank { x, .. }
@@ -182,6 +186,10 @@ impl Op {
             Op::Standardise { mean, deviation, .. } => {
                 ensure!(mean.len() == deviation.len(), "{} means but {} deviations", mean.len(), deviation.len());
                 mean.len()
+            }
+            Op::Poly(program) => {
+                program.check()?;
+                program.laws.len() + 1
             }
             Op::Embed { tokens, table } => {
                 ensure!(before.is_empty(), "only node 0 embeds");
@@ -262,7 +270,8 @@ impl Graph {
                 ensure!(matches!(self.input, Input::Vector(_)), "windows are standardised, not embedded");
                 *tokens
             }
-            _ => bail!("node 0 must standardise, or embed tokens"),
+            Some(Op::Poly(program)) if self.nodes.len() == 1 => program.units.len(),
+            _ => bail!("node 0 must standardise, or embed tokens, or be a graph's only node and watch laws"),
         };
         let mut shapes = Vec::new();
         for (i, node) in self.nodes.iter().enumerate() {
@@ -298,7 +307,11 @@ impl Graph {
                 let last = (table.rows - 1) as f32;
                 input.iter().flat_map(|t| table.row(t.clamp(0.0, last) as usize).iter().copied()).collect()
             }
-            _ => panic!("node 0 must standardise, or embed tokens"),
+            Op::Poly(program) => {
+                let counts: Vec<f64> = input.iter().map(|v| f64::from(*v)).collect();
+                program.scores(&counts).iter().map(|y| *y as f32).collect()
+            }
+            _ => panic!("node 0 must standardise, embed tokens, or watch laws"),
         })
     }
 
@@ -316,7 +329,7 @@ impl Graph {
 impl Op {
     fn compute(&self, outputs: &[Vec<f32>]) -> Vec<f32> {
         match self {
-            Op::Standardise { .. } | Op::Embed { .. } => outputs[0].clone(),
+            Op::Standardise { .. } | Op::Embed { .. } | Op::Poly(_) => outputs[0].clone(),
             Op::UnitRms { x } => {
                 let x = &outputs[*x];
                 let rms = (x.iter().map(|x| x * x).sum::<f32>() / x.len() as f32).sqrt();

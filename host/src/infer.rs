@@ -2,11 +2,11 @@
 
 use anyhow::{Context, Result, anyhow, ensure};
 use smidgen_shared::artifact::Artifact;
-use smidgen_shared::features;
 use smidgen_shared::fixed::requant_i8;
 use smidgen_shared::kernel::{Kernel, Naive, Portable};
 use smidgen_shared::op::Op;
 use smidgen_shared::run::Runner;
+use smidgen_shared::{explain, features};
 
 use smidgen_shared::cost::Core;
 
@@ -89,6 +89,21 @@ impl<'m, 'a, K: Kernel> Model<'m, 'a, K> {
     /// Scores of the last input in the float model's own unit: what a regression answers.
     pub fn values(&self) -> Vec<f32> {
         values(self.runner.artifact(), &self.scores())
+    }
+
+    /// Terms of the score of `class` for one raw input, as [`explain::terms`] gives them.
+    pub fn explain(&mut self, raw: &[i16], class: usize) -> Result<Vec<i32>> {
+        let artifact = *self.runner.artifact();
+        let no = |e: explain::Error| anyhow!("{e:?}: the model's scores have no exact terms");
+        self.run(raw, Some(explain::stop(&artifact).map_err(no)?))?;
+        let count = explain::count(&artifact).map_err(no)?;
+        let mut terms = Vec::new();
+        while terms.len() < count {
+            let mut part = [0; explain::MAX_TERMS];
+            let n = explain::terms(&artifact, self.runner.arena(), class, None, terms.len(), &mut part).map_err(no)?;
+            terms.extend_from_slice(&part[..n]);
+        }
+        Ok(terms)
     }
 
     fn bytes(&self, op: Option<u8>) -> Result<Vec<u8>> {
@@ -214,8 +229,8 @@ pub fn export(graph: &Graph, dataset: &Dataset, rows: &[u32], provenance: Proven
 /// # Errors
 /// A board.toml with a core that has no cost model.
 pub fn description(provenance: Provenance, layout: Layout, board: Option<&Board>) -> Result<Description> {
-    let boards =
-        Board::all().iter().map(|board| Ok((board.name.clone(), core(&board.core)?))).collect::<Result<_>>()?;
+    // A bound is stated where it can be measured; a board on a desk has those of its core.
+    let boards = Board::emulated().map(|board| Ok((board.name.clone(), core(&board.core)?))).collect::<Result<_>>()?;
     let core = board.map(|board| core(&board.core)).transpose()?;
     Ok(Description { provenance, boards, layout, core })
 }

@@ -1,8 +1,9 @@
 //! What an artifact is, operator by operator: shapes and costs, for `inspect` and for reports.
 
 use serde_json::{Value, json};
-use smidgen_shared::artifact::{Artifact, Bound, Items, Metric, Provenance};
+use smidgen_shared::artifact::{Artifact, Bound, Input, Items, Metric, Provenance};
 use smidgen_shared::cost;
+use smidgen_shared::features::Stats;
 use smidgen_shared::op::Op;
 
 use crate::compress::layout_name;
@@ -31,6 +32,40 @@ pub fn operators(artifact: &Artifact<'_>) -> Vec<Operator> {
         .collect()
 }
 
+/// Names of a model's features, in their order; empty for a model that takes vectors.
+///
+/// Channels count from 0; `|s|` is the magnitude of three-axis sensor s.
+pub fn feature_names(artifact: &Artifact<'_>) -> Vec<String> {
+    let Input::Window { spec, .. } = artifact.manifest().input else { return Vec::new() };
+    let has = |stats| spec.stats.has(stats);
+    let sensors = usize::from(spec.channels) / 3;
+    let mut channels: Vec<String> = (0..spec.channels).map(|c| format!("channel {c}")).collect();
+    if has(Stats::MAGNITUDE) {
+        channels.extend((0..sensors).map(|s| format!("|{s}|")));
+    }
+    let mut names = Vec::new();
+    let all: [(Stats, &[&str]); 8] = [
+        (Stats::MEAN, &["mean"]),
+        (Stats::DEVIATION, &["deviation"]),
+        (Stats::RANGE, &["least", "greatest"]),
+        (Stats::EXCURSION, &["rise", "fall"]),
+        (Stats::CHANGE, &["change"]),
+        (Stats::TURNS, &["turns"]),
+        (Stats::CROSSINGS, &["crossings"]),
+        (Stats::BANDS, &["band 1", "band 2", "band 4", "band 8", "band 16"]),
+    ];
+    for channel in &channels {
+        for (_, parts) in all.iter().filter(|(stats, _)| has(*stats)) {
+            names.extend(parts.iter().map(|part| format!("{channel} {part}")));
+        }
+    }
+    if has(Stats::CORRELATION) {
+        let pairs = (0..sensors).flat_map(|s| [(0, 1), (0, 2), (1, 2)].map(|(a, b)| (3 * s + a, 3 * s + b)));
+        names.extend(pairs.map(|(a, b)| format!("correlation {a}, {b}")));
+    }
+    names
+}
+
 /// The JSON object of `inspect`.
 pub fn describe(artifact: &Artifact<'_>) -> Value {
     let manifest = artifact.manifest();
@@ -40,6 +75,8 @@ pub fn describe(artifact: &Artifact<'_>) -> Value {
         "hash": format!("{:08x}", artifact.hash()),
         "flash_bytes": artifact.bytes(),
         "arena_bytes": artifact.arena_bytes(),
+        "signed": artifact.header().signed,
+        "counter": artifact.header().counter,
         "operators": operators(artifact).iter().map(|o| json!({
             "name": o.name, "kind": o.kind, "shape": o.shape, "bytes": o.bytes, "macs": o.macs,
         })).collect::<Vec<_>>(),
@@ -89,5 +126,11 @@ fn shape(artifact: &Artifact<'_>, op: &Op) -> String {
             format!("{} of {vocabulary} tokens × {dim}", y.len.checked_div(dim.into()).unwrap_or(0))
         }
         Op::Match { x, y, .. } => format!("{} → {} classes", x.len, y.len),
+        Op::Poly { registers, state, inputs, float, .. } => format!(
+            "{inputs} → {} steps → {} laws, {}",
+            registers.len.saturating_sub(inputs.into()),
+            state.len,
+            if float { "f32" } else { "fixed point" }
+        ),
     }
 }

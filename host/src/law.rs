@@ -268,6 +268,7 @@ fn median_of_ranks(ranks: &mut [usize], sorted: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::Rng;
     use proptest::prelude::*;
 
     /// Losses `c · N^−α` times a lognormal of deviation `spread`.

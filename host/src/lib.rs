@@ -14,6 +14,7 @@ pub mod law;
 pub mod net;
 pub mod output;
 pub mod population;
+pub mod program;
 pub mod report;
 pub mod rng;
 pub mod run;

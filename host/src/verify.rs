@@ -138,7 +138,7 @@ pub fn channels(artifact: &smidgen_shared::artifact::Artifact<'_>) -> usize {
 pub fn start(board: &Board, loaded: &[u8]) -> Result<Device<Qemu>> {
     let device = Device::connect(Qemu::start(board, loaded, false)?)?;
     if let Err(fault) = device.hello().model {
-        anyhow::bail!("{} refuses the model: {}", board.name, crate::device::explain(fault));
+        anyhow::bail!("{} refuses the model: {}", board.name, crate::device::in_words(fault));
     }
     Ok(device)
 }

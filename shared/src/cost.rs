@@ -53,7 +53,12 @@ impl Core {
 /// the weights that a sparse matrix stores.
 pub fn macs(op: &Op) -> u32 {
     match *op {
-        Op::Standardise { .. } | Op::Embed { .. } | Op::Rescale { .. } | Op::Clamp { .. } | Op::Lookup { .. } => 0,
+        Op::Standardise { .. }
+        | Op::Embed { .. }
+        | Op::Rescale { .. }
+        | Op::Clamp { .. }
+        | Op::Lookup { .. }
+        | Op::Poly { .. } => 0,
         Op::Sparse { x, layout, groups, .. } => groups.saturating_mul(group_weights(layout, x.len as usize) as u32),
         Op::UnitRms { x, .. } => 2 * x.len,
         Op::Dense { x, y, .. } => x.len * y.len,
@@ -80,6 +85,7 @@ pub fn constant_bytes(op: &Op) -> u32 {
             let inner = if z.len == 0 { x.len } else { z.len };
             u32::from(bases) * (z.len * (x.len + 8) + y.len * (inner + 4)) + 4 * y.len
         }
+        Op::Poly { registers, state, inputs, .. } => 8 * registers.len.saturating_sub(inputs.into()) + 12 * state.len,
         Op::Match { x, y, handicaps, .. } => y.len * (x.len + 8 + if handicaps.is_some() { 4 } else { 0 }),
         Op::Sparse { x, y, layout, groups, .. } => {
             let counts = 2 * runs(layout, y.len as usize) as u32;
@@ -99,6 +105,7 @@ fn rows(op: &Op) -> u32 {
         Op::LowRank { z, y, .. } => z.len + y.len,
         Op::Gate { bases, y, .. } => u32::from(bases) * (2 + y.len / 4) + y.len,
         Op::Mix { gate, z, y, .. } => gate.len / 2 * (z.len + y.len) + y.len,
+        Op::Poly { registers, state, .. } => registers.len + state.len,
         Op::Match { y, handicaps, .. } => y.len * if handicaps.is_some() { 2 } else { 1 },
         _ => 0,
     }

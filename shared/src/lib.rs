@@ -7,9 +7,12 @@
 
 pub mod artifact;
 pub mod cost;
+pub mod explain;
 pub mod features;
 pub mod fixed;
 pub mod kernel;
+mod monitor;
 pub mod op;
 pub mod run;
+pub mod teach;
 pub mod wire;

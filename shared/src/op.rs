@@ -123,6 +123,11 @@ pub enum Op {
         /// `(vocabulary, dim)` int8
         table: u32,
     },
+    /// Laws watched over: `y_0 = 1024`, `y_l = |d_l|·gain_l`, `d_l` the running deviation of law l
+    /// ([`poly`](crate::kernel::poly)). Takes the model's input, raw int16 values, as its only operator. The first `inputs` of the `registers` hold the sample, each of `steps` writes the next one;
+    /// `state`, the running deviations of `y.len − 1` laws, outlives the input. The three regions lie one behind the
+    /// other. In f32 where `float`.
+    Poly { registers: Region, state: Region, y: Region, inputs: u16, float: bool, steps: u32, laws: u32 },
 }
 
 impl Op {
@@ -141,6 +146,7 @@ impl Op {
             Op::Match { .. } => "match",
             Op::Sparse { .. } => "sparse",
             Op::Embed { .. } => "embed",
+            Op::Poly { .. } => "poly",
         }
     }
 
@@ -158,14 +164,14 @@ impl Op {
             | Op::LowRank { y, width, .. }
             | Op::Mix { y, width, .. }
             | Op::Sparse { y, width, .. } => (y, width),
-            Op::Match { y, .. } => (y, Width::I32),
+            Op::Match { y, .. } | Op::Poly { y, .. } => (y, Width::I32),
         }
     }
 
     /// The regions that the operator reads, with their types.
     pub const fn inputs(&self) -> [Option<(Region, Width)>; 3] {
         match *self {
-            Op::Standardise { .. } | Op::Embed { .. } => [None, None, None],
+            Op::Standardise { .. } | Op::Embed { .. } | Op::Poly { .. } => [None, None, None],
             Op::UnitRms { x, .. }
             | Op::Dense { x, .. }
             | Op::LowRank { x, .. }
@@ -191,6 +197,7 @@ impl Op {
         match *self {
             Op::LowRank { z, .. } => [Some((z, Width::I8)), None],
             Op::Mix { z, acc, .. } => [Some((z, Width::I8)), Some((acc, Width::I32))],
+            Op::Poly { registers, state, .. } => [Some((registers, Width::I32)), Some((state, Width::I32))],
             _ => [None, None],
         }
     }

@@ -13,6 +13,7 @@ use crate::artifact::{Artifact, GoldenVector, Input, Items, golden_sample};
 use crate::features;
 use crate::fixed::requant_i8;
 use crate::kernel::{self, Bases, Kernel, Out};
+use crate::monitor::Monitor;
 use crate::op::{Op, Region, Width};
 
 /// Why a model did not answer.
@@ -32,6 +33,8 @@ pub enum Error {
 pub struct Runner<'m, 'a, K> {
     artifact: Artifact<'m>,
     arena: &'a mut [u8],
+    /// [`Op::Poly`], decoded once: it is asked for with every value.
+    monitor: Option<Monitor>,
     taken: u16,
     kernel: PhantomData<K>,
 }
@@ -41,8 +44,9 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
     pub fn new(artifact: Artifact<'m>, arena: &'a mut [u32]) -> Result<Self, Error> {
         let arena: &mut [u8] = bytemuck::try_cast_slice_mut(arena).map_err(|_| Error::Corrupt)?;
         let arena = arena.get_mut(..artifact.arena_bytes() as usize).ok_or(Error::ArenaTooSmall)?;
-        let mut runner = Runner { artifact, arena, taken: 0, kernel: PhantomData };
-        runner.begin();
+        let monitor = Monitor::of(&artifact);
+        let mut runner = Runner { artifact, arena, monitor, taken: 0, kernel: PhantomData };
+        runner.reset();
         Ok(runner)
     }
 
@@ -82,6 +86,14 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
         }
     }
 
+    /// Forgets earlier inputs: the running deviations of [`Op::Poly`]; then `begin`.
+    pub fn reset(&mut self) {
+        if let Some(monitor) = self.monitor {
+            monitor.forget(self.arena);
+        }
+        self.begin();
+    }
+
     /// Takes one time step: [`Runner::channels`] raw values.
     pub fn push(&mut self, step: &[i16]) -> Result<(), Error> {
         if self.taken >= self.steps() {
@@ -95,21 +107,9 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
             Input::Vector { .. } => {
                 let &[value] = step else { return Err(Error::WrongChannels) };
                 let i = usize::from(self.taken);
-                match self.artifact.ops().next() {
-                    Some(Op::Standardise { y, rows }) => {
-                        let rows = self.artifact.rows(rows, y.len as usize).map_err(|_| Error::Corrupt)?;
-                        let y = i8s(get(self.arena, y, Width::I8)?)?;
-                        if let (Some(y), Some(row)) = (y.get_mut(i), rows.get(i)) {
-                            *y = requant_i8(i32::from(value).wrapping_add(row.bias), row.multiplier, -127);
-                        }
-                    }
-                    Some(Op::Embed { y, vocabulary, dim, table }) => {
-                        let size = usize::from(vocabulary) * usize::from(dim);
-                        let table = self.artifact.i8s(table, size).map_err(|_| Error::Corrupt)?;
-                        let y = i8s(get(self.arena, y, Width::I8)?)?;
-                        kernel::embed(value, table, vocabulary, dim, i, y);
-                    }
-                    _ => return Err(Error::Corrupt),
+                match self.monitor {
+                    Some(monitor) => monitor.take(self.arena, i, value)?,
+                    None => take(&self.artifact, self.arena, i, value)?,
                 }
             }
         }
@@ -136,7 +136,10 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
             })
             .map_err(|_| Error::Corrupt)?;
         }
-        self.walk(last)
+        match self.monitor {
+            Some(monitor) => monitor.run(&self.artifact, self.arena),
+            None => self.walk(last),
+        }
     }
 
     /// Runs the operators after the first on `input`, the first operator's output (int8).
@@ -164,6 +167,18 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
         self.output_of(self.artifact.manifest().op_count.saturating_sub(1))
     }
 
+    /// What the class table is multiplied with, int8; stands there after a whole run. `None` without a table.
+    pub fn table_input(&self) -> Option<&[i8]> {
+        let Some(Op::Match { x, .. }) = self.artifact.ops().last() else { return None };
+        let bytes = self.arena.get(range(x, Width::I8))?;
+        bytemuck::try_cast_slice(bytes).ok()
+    }
+
+    /// The arena, for [`explain`](crate::explain).
+    pub fn arena(&self) -> &[u8] {
+        self.arena
+    }
+
     /// Score `i` of the last run.
     pub fn score(&self, i: usize) -> Option<i32> {
         let (_, width) = self.artifact.output();
@@ -188,7 +203,7 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
 
     /// CRC-32 of the first operator's output for the golden input ([`golden_sample`]).
     pub fn front_checksum(&mut self) -> Result<u32, Error> {
-        self.begin();
+        self.reset();
         let mut step = [0i16; features::MAX_CHANNELS];
         let channels = self.channels();
         for t in 0..self.steps() {
@@ -209,7 +224,7 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
             self.infer(bytemuck::try_cast_slice(vector.input).map_err(|_| Error::Corrupt)?, None)?;
             same &= self.output()? == vector.output;
         }
-        self.begin();
+        self.reset();
         Ok(same)
     }
 
@@ -247,7 +262,7 @@ pub fn checksum(bytes: &[u8]) -> u32 {
 fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<(), Error> {
     let corrupt = |_| Error::Corrupt;
     match *op {
-        Op::Standardise { .. } | Op::Embed { .. } => {}
+        Op::Standardise { .. } | Op::Embed { .. } | Op::Poly { .. } => {}
         Op::UnitRms { x, y, gain } => {
             let [x, y] = views(arena, [(x, Width::I8), (y, Width::I8)])?;
             kernel::unit_rms(i8s(x)?, gain, i8s(y)?);
@@ -323,6 +338,26 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
             let [x, y] = views(arena, [(x, Width::I8), (y, width)])?;
             kernel::sparse::<K>(i8s(x)?, &matrix, rows, out(y, width, relu)?);
         }
+    }
+    Ok(())
+}
+
+/// Value `i` of a vector, standardised or embedded.
+fn take(artifact: &Artifact<'_>, arena: &mut [u8], i: usize, value: i16) -> Result<(), Error> {
+    match artifact.ops().next() {
+        Some(Op::Standardise { y, rows }) => {
+            let rows = artifact.rows(rows, y.len as usize).map_err(|_| Error::Corrupt)?;
+            let y = i8s(get(arena, y, Width::I8)?)?;
+            if let (Some(y), Some(row)) = (y.get_mut(i), rows.get(i)) {
+                *y = requant_i8(i32::from(value).wrapping_add(row.bias), row.multiplier, -127);
+            }
+        }
+        Some(Op::Embed { y, vocabulary, dim, table }) => {
+            let size = usize::from(vocabulary) * usize::from(dim);
+            let table = artifact.i8s(table, size).map_err(|_| Error::Corrupt)?;
+            kernel::embed(value, table, vocabulary, dim, i, i8s(get(arena, y, Width::I8)?)?);
+        }
+        _ => return Err(Error::Corrupt),
     }
     Ok(())
 }

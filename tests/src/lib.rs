@@ -1,5 +1,6 @@
 //! Models for tests: small enough to try every byte of, with every operator that a family uses.
 
+pub mod calls;
 pub mod source;
 mod spar;
 

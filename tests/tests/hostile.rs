@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use smidgen::compress::{Aligned, rewrite_weight};
-use smidgen_firmware::{Loopback, Memory, Server};
+use smidgen_firmware::{Loopback, Memory, Power, RamFlash, Storage, Trust, run};
 use smidgen_shared::artifact::{Error, HEADER_BYTES, Header};
 use smidgen_shared::wire::{self, Ask, Fault, FrameReader, MAX_FRAME, Reply, Request, Response};
 use smidgen_tests::artifact;
@@ -10,12 +10,19 @@ use smidgen_tests::artifact;
 /// What the firmware says of a slot that holds `bytes`.
 fn hello(bytes: &Aligned) -> Result<u32, Fault> {
     let mut memory = Box::new(Memory::<1024>::new());
-    let mut board = Loopback::<1024>::new();
-    let mut server = Server::new(bytes, &mut memory);
     let mut buffer = [0; MAX_FRAME];
-    for &byte in wire::encode(&Request { id: 3, ask: Ask::Hello }, &mut buffer).unwrap() {
-        server.feed(byte, &mut board);
-    }
+    let greeting = wire::encode(&Request { id: 3, ask: Ask::Hello }, &mut buffer).unwrap();
+    let mut board = Loopback::<1024>::new(greeting);
+    let (power, mut slot) = (Power::new(), bytes.clone());
+    let (mut spare, mut records) = (Aligned::new(&[0; 256]), Aligned::new(&[0; 512]));
+    let mut storage = Storage {
+        slots: [
+            &mut RamFlash::new(slot.bytes_mut(), 256, 4, &power),
+            &mut RamFlash::new(spare.bytes_mut(), 256, 4, &power),
+        ],
+        store: &mut RamFlash::new(records.bytes_mut(), 256, 4, &power),
+    };
+    run(&mut board, &mut storage, Trust::ANY, &mut memory);
     let mut reader = FrameReader::<MAX_FRAME>::new();
     for &byte in board.written().iter() {
         if let Some(frame) = reader.push(byte).unwrap()
@@ -65,13 +72,16 @@ fn every_flipped_bit_is_refused() {
                 4..6 => &[Error::UnsupportedVersion],
                 6..8 => &[Error::UnsupportedFlag],
                 8..12 => &[Error::Truncated, Error::BadLayout],
-                12..36 => &[Error::BadLayout],
-                36..40 => &[Error::BadChecksum],
-                40..64 => &[Error::UnsupportedFlag],
+                12..16 | 80..84 => &[Error::BadChecksum],
+                // A signature without its flag, and reserved bytes.
+                16..80 | 108..128 => &[Error::UnsupportedFlag],
+                84..108 => &[Error::BadLayout],
                 _ => &[Error::BadChecksum],
             };
             assert!(
-                expected.contains(&error) || ((8..36).contains(&i) && error == Error::BadChecksum),
+                // The flag of a signature alone changes the checksum only.
+                expected.contains(&error)
+                    || error == Error::BadChecksum && ((6..12).contains(&i) || (84..108).contains(&i)),
                 "byte {i}, bit {bit}: {error:?}"
             );
             if bit == 0 {
@@ -108,7 +118,7 @@ fn forged(mut bytes: Vec<u8>) -> Aligned {
     if bytes.len() >= HEADER_BYTES {
         let total = u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]) as usize;
         let crc = Header::checksum(&bytes[..total.min(bytes.len())]);
-        bytes[36..40].copy_from_slice(&crc.to_le_bytes());
+        bytes[12..16].copy_from_slice(&crc.to_le_bytes());
     }
     Aligned::new(&bytes)
 }

@@ -5,24 +5,26 @@
 #![no_std]
 
 mod arch;
-mod memory;
+mod flash;
 mod once;
 mod panic;
 mod registers;
 mod ring;
 mod serial;
+mod trust;
 mod uart;
 
-pub use arch::Interrupts;
-pub use memory::Layout;
+pub use arch::{Interrupts, halt, paint_stack, stack_bytes, stack_peak};
+pub use flash::{Driver, Layout, Place, Stretch, nor::Nor, nvmc::Nvmc, ram::Ram};
 pub use once::Once;
 pub use registers::Registers;
 pub use ring::Ring;
 pub use serial::Serial;
+pub use trust::TRUST;
 pub use uart::{Uart, cmsdk::Cmsdk, nrf51::Nrf51, ns16550::Ns16550, pl011::Pl011, stm32::Stm32};
 
-pub use smidgen_firmware::Memory;
 use smidgen_firmware::{Board, Mark};
+pub use smidgen_firmware::{Flash, FlashError, Memory, Storage};
 
 /// A board with a UART as its link. Everything that `smidgen_firmware::serve` asks for.
 pub struct SerialBoard<U: 'static> {
@@ -31,22 +33,26 @@ pub struct SerialBoard<U: 'static> {
 }
 
 /// Turns the UART and its interrupts on and serves requests for ever.
-/// `lines` are the interrupt controller's numbers of the UART's receive interrupt.
+/// `lines` are the interrupt controller's numbers of the UART's receive interrupt, `driver` writes the flash
+/// that `layout` divides.
 pub fn start<U: Uart, const WORDS: usize>(
     layout: &'static Layout,
     memory: &'static Once<Memory<WORDS>>,
     serial: &'static Serial<U>,
     lines: &Interrupts,
+    driver: &dyn Driver,
 ) -> ! {
     arch::paint_stack();
     serial.start();
     lines.enable();
     let mut board = SerialBoard { layout, serial };
-    match memory.take() {
-        Some(memory) => smidgen_firmware::serve(&mut board, layout.model(), memory),
-        // Only a second call could come here: the memory is in use.
-        None => arch::halt(),
-    }
+    // Only a second call could find no memory: it is in use.
+    let Some(memory) = memory.take() else { arch::halt() };
+    // SAFETY: the build checked that the three places lie outside the linker's regions and apart from each other,
+    // and the memory above is taken once, so these are the only stretches there will ever be.
+    let [mut a, mut b, mut store] =
+        [layout.slots[0], layout.slots[1], layout.store].map(|place| unsafe { Stretch::new(driver, place) });
+    smidgen_firmware::serve(&mut board, Storage { slots: [&mut a, &mut b], store: &mut store }, TRUST, memory)
 }
 
 impl<U: Uart> Board for SerialBoard<U> {

@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use smidgen_board_support::{Cmsdk, Serial, start};
+use smidgen_board_support::{Cmsdk, Ram, Serial, start};
 
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
 
@@ -10,10 +10,14 @@ include!(concat!(env!("OUT_DIR"), "/board.rs"));
 // SAFETY: UART0 of AN386 (Arm DAI 0386), driven here alone.
 static SERIAL: Serial<Cmsdk> = Serial::new(unsafe { Cmsdk::at(0x4000_4000) }, &RING);
 
+// <- The driver of the flash: Nor over a HAL's `NorFlash`, or as here.
+// SAFETY: QEMU makes the code memory of AN386 RAM; slots and store lie behind the linker's share.
+static FLASH: Ram = unsafe { Ram::new(0x0000_0000, 0x0040_0000) };
+
 // <- The number of the UART's receive interrupt.
 smidgen_board_support::vectors!(SERIAL, 0);
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    start(&LAYOUT, &MEMORY, &SERIAL, &LINES)
+    start(&LAYOUT, &MEMORY, &SERIAL, &LINES, &FLASH)
 }

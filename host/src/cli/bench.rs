@@ -3,6 +3,7 @@
 //! A bench gives rows; here they are shown and become JSON.
 
 mod peer;
+mod sid;
 mod train;
 
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ pub struct BenchArgs {
 enum Bench {
     /// Training of small networks, beside JAX and PyTorch where they are installed (scripts/bench-peers)
     Train(TrainArgs),
+    /// The laws of a tetrahedron of fluid from 2,924 terms, beside the authors' Python
+    Sid,
 }
 
 #[derive(Args)]
@@ -69,6 +72,7 @@ pub fn run(args: &BenchArgs, place: &Place) -> Result<()> {
     let started = Instant::now();
     let measured = match &args.what {
         Bench::Train(args) => train::measure(args, place)?,
+        Bench::Sid => sid::measure(place)?,
     };
     show(&measured, place.output);
     place.output.result(json(&measured, started.elapsed().as_secs_f64()));

@@ -14,14 +14,16 @@ pub fn run(output: Output) -> Result<()> {
                 b.name.clone(),
                 b.title.clone(),
                 b.target.clone(),
+                if b.machine.is_some() { "under QEMU" } else { "on a desk" }.into(),
                 thousands(b.slots.bytes.into()),
                 thousands(b.ram.arena.into()),
             ]
         })
         .collect();
-    output.table(&["board", "", "target", "model bytes", "arena bytes"], &rows);
+    output.table(&["board", "", "target", "runs", "model bytes", "arena bytes"], &rows);
     output.result(json!({ "boards": Board::all().iter().map(|b| json!({
         "name": b.name, "title": b.title, "core": b.core, "target": b.target,
+        "emulated": b.machine.is_some(), "chip": b.chip,
         "slot_bytes": b.slots.bytes, "arena_bytes": b.ram.arena, "ram_bytes": b.ram.length, "flash_bytes": b.flash.length,
     })).collect::<Vec<_>>() }));
     Ok(())

@@ -60,7 +60,7 @@ pub fn run(args: &DemoArgs, place: &Place) -> Result<()> {
     let mut objects = Vec::new();
     let mut skipped = Vec::new();
     let mut failed = Vec::new();
-    for (board, result) in Board::all().iter().zip(boards) {
+    for (board, result) in Board::emulated().zip(boards) {
         match result {
             Ok(result) => {
                 let (row, object) = result.show(board, &bytes)?;
@@ -72,7 +72,7 @@ pub fn run(args: &DemoArgs, place: &Place) -> Result<()> {
                 table.push(row);
                 objects.push(object);
             }
-            Err(error) if qemu_version(&board.machine.qemu).is_err() => {
+            Err(error) if board.machine().is_ok_and(|machine| qemu_version(&machine.qemu).is_err()) => {
                 skipped.push(format!("{}: {}", board.name, chain(&error)))
             }
             Err(error) => failed.push(format!("{}: {}", board.name, chain(&error))),
@@ -177,7 +177,7 @@ impl OnBoard {
 }
 
 fn on_all_boards(model: &Aligned, inputs: &[Vec<i16>], output: Output) -> Vec<Result<OnBoard>> {
-    let boards = Board::all();
+    let boards: Vec<&Board> = Board::emulated().collect();
     let next = AtomicUsize::new(0);
     let results: Vec<Mutex<Option<Result<OnBoard>>>> = boards.iter().map(|_| Mutex::new(None)).collect();
     let bar = output.bar(boards.iter().map(|b| share(b, inputs).len() as u64).sum(), "boards");

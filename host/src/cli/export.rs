@@ -21,7 +21,12 @@ pub fn run(args: &ExportArgs, place: &Place) -> Result<()> {
     for choice in &exported.choices {
         place.output.line(choice.to_string());
     }
-    let bytes = exported.bytes;
+    let mut bytes = exported.bytes;
+    if let Some(key) = &args.sign {
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |t| t.as_secs());
+        let counter = args.counter.unwrap_or(now.try_into().unwrap_or(u32::MAX));
+        compress::sign(&mut bytes, &super::keygen::read(key)?, counter)?;
+    }
     let artifact = bytes.artifact()?;
     if let Some(board) = board {
         board.check_fit(bytes.len(), artifact.arena_bytes() as usize, SHRINK)?;

@@ -6,12 +6,19 @@ mod boards;
 mod data;
 mod demo;
 mod doctor;
+mod explain;
 mod export;
 mod families;
+mod flash;
+mod hand;
 mod inspect;
+mod keygen;
 mod look;
+mod monitor;
 mod reproduce;
 mod run;
+mod send;
+mod teach;
 mod train;
 mod verify;
 
@@ -66,6 +73,20 @@ enum Verb {
     Run(RunArgs),
     /// Compare an artifact on the host and on a board, bit by bit
     Verify(VerifyArgs),
+    /// Write firmware and model into a board's chip, through a debug probe
+    Flash(flash::FlashArgs),
+    /// Send an artifact to a board, which checks it and serves it from then on
+    Send(send::SendArgs),
+    /// Teach a board a class by its attributes, without training
+    Teach(teach::TeachArgs),
+    /// Take a taught class away
+    Forget(teach::ForgetArgs),
+    /// Why a board gave a class its score: whole numbers, a feature each, that sum to it
+    Explain(explain::ExplainArgs),
+    /// Watch a board: model, rate, answers, errors, link
+    Monitor(monitor::MonitorArgs),
+    /// Make a key pair to sign models with
+    Keygen(keygen::KeygenArgs),
     /// Measure a paper's claims and set them beside its figures
     Reproduce(ReproduceArgs),
     /// Measure speed beside that of peers doing the same work
@@ -155,6 +176,12 @@ struct ExportArgs {
     /// How matrices with many zeros are stored: whatever takes fewest instructions, or dense
     #[arg(long, value_enum, default_value_t = Layout::Auto)]
     layout: Layout,
+    /// Sign with this key, made by `smidgen keygen`
+    #[arg(long, value_name = "KEY")]
+    sign: Option<PathBuf>,
+    /// Counter of a signed model: boards built to refuse a lower one than they have served [default: the time, in seconds]
+    #[arg(long, requires = "sign")]
+    counter: Option<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -178,9 +205,9 @@ struct RunArgs {
     /// Data set [default: the one it was trained on]
     #[arg(long)]
     data: Option<String>,
-    /// Number of samples
-    #[arg(long, default_value_t = 12, value_parser = at_least_one)]
-    samples: usize,
+    /// Number of samples [default: 12, all of a stream]
+    #[arg(long, value_parser = at_least_one)]
+    samples: Option<usize>,
 }
 
 #[derive(Args)]
@@ -210,6 +237,9 @@ struct Place {
     /// On this board, under QEMU
     #[arg(long)]
     board: Option<String>,
+    /// On the board at this port, as /dev/ttyACM0, tcp:HOST:PORT or rtt:BOARD, which serves the model already
+    #[arg(long)]
+    port: Option<String>,
 }
 
 #[derive(Args)]
@@ -279,6 +309,13 @@ fn dispatch(cli: Cli) -> Result<()> {
         Verb::Inspect(args) => inspect::run(&args, output),
         Verb::Run(args) => run::run(&args, place),
         Verb::Verify(args) => verify::run(&args, place),
+        Verb::Flash(args) => flash::run(&args, output),
+        Verb::Send(args) => send::run(&args, output),
+        Verb::Teach(args) => teach::teach(&args, place),
+        Verb::Forget(args) => teach::forget(&args, output),
+        Verb::Explain(args) => explain::run(&args, place),
+        Verb::Monitor(args) => monitor::run(&args, place),
+        Verb::Keygen(args) => keygen::run(&args, output),
         Verb::Reproduce(args) => reproduce::run(&args, place),
         Verb::Bench(args) => bench::run(&args, place),
         Verb::Demo(args) => demo::run(&args, place),

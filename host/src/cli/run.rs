@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use smidgen_shared::artifact::Artifact;
 
 use super::{RunArgs, read_model, verify};
-use crate::device::Board;
 use crate::family::{Place, Samples, Truths};
 use crate::infer::{Answer, Host};
 
@@ -13,18 +12,21 @@ pub fn run(args: &RunArgs, workplace: &Place) -> Result<()> {
     let output = workplace.output;
     let model = read_model(&args.model)?;
     let artifact = model.artifact()?;
-    let samples = verify::samples(&artifact, args.data.as_deref(), workplace)?.spread(args.samples);
+    let samples = verify::samples(&artifact, args.data.as_deref(), workplace)?;
+    // A stream is run whole, unless fewer were asked for.
+    let count = args.samples.unwrap_or(if samples.ordered { usize::MAX } else { 12 });
+    let samples = samples.spread(count);
     let mut arena = Vec::new();
     let mut host = Host::new(artifact, &mut arena)?;
-    let place = args.place.board.as_deref();
-    let mut device = match place {
-        Some(name) => {
-            let board = Board::find(name)?;
-            board.check_fit(model.len(), artifact.arena_bytes() as usize, verify::SHRINK)?;
-            Some(crate::verify::start(board, &model)?)
-        }
-        None => None,
+    let place = args.place.port.as_deref().or(args.place.board.as_deref());
+    let mut device = verify::device(&args.place, &model, &args.model)?;
+    // A board may have been taught more classes than the artifact has.
+    let own: Vec<&str> = artifact.classes().map(|c| c.name).collect();
+    let taught: Vec<String> = match &mut device {
+        Some(device) => device.classes()?.into_iter().skip(own.len()).map(|class| class.name).collect(),
+        None => Vec::new(),
     };
+    let names: Vec<&str> = own.into_iter().chain(taught.iter().map(String::as_str)).collect();
     let mut answers = Vec::new();
     for raw in &samples.inputs {
         answers.push(match &mut device {
@@ -37,7 +39,7 @@ pub fn run(args: &RunArgs, workplace: &Place) -> Result<()> {
     }
     let on = place.unwrap_or("this machine");
     let (lines, mut result) = match &samples.truths {
-        Truths::Classes(truths) => classes(&artifact, &samples, truths, &answers)?,
+        Truths::Classes(truths) => classes(&names, &samples, truths, &answers)?,
         Truths::Values(truths) => values(&artifact, &samples, truths, &answers),
     };
     output.table(&lines.header, &lines.rows);
@@ -54,13 +56,7 @@ struct Lines {
     last: String,
 }
 
-fn classes(
-    artifact: &Artifact<'_>,
-    samples: &Samples,
-    truths: &[String],
-    answers: &[Answer],
-) -> Result<(Lines, Value)> {
-    let names: Vec<&str> = artifact.classes().map(|c| c.name).collect();
+fn classes(names: &[&str], samples: &Samples, truths: &[String], answers: &[Answer]) -> Result<(Lines, Value)> {
     let mut rows = Vec::new();
     let mut right = 0;
     for ((id, truth), answer) in samples.ids.iter().zip(truths).zip(answers) {
@@ -74,11 +70,18 @@ fn classes(
         .zip(&samples.ids)
         .map(|(row, id)| json!({ "sample": id, "class": row[1], "answer": row[2] }))
         .collect();
-    let last = format!("{right} of {} right", rows.len());
-    Ok((
-        Lines { header: vec!["sample", "class", "answer", ""], rows, last },
-        json!({ "right": right, "answers": objects }),
-    ))
+    let mut last = format!("{right} of {} right", rows.len());
+    let mut header = vec!["sample", "class", "answer", ""];
+    if samples.ordered {
+        // Of a stream only where the answer changes.
+        let alarm = rows.iter().find(|row| row[2] != "holds" && row[1] != "holds");
+        last = alarm.map_or("no alarm".into(), |row| format!("alarm at sample {}: {}", row[0], row[2])) + "; " + &last;
+        header[0] = "from sample";
+        let all = rows;
+        let changes = all.iter().enumerate().filter(|(i, row)| *i == 0 || all[i - 1][1..] != row[1..]);
+        rows = changes.map(|(_, row)| row.clone()).collect();
+    }
+    Ok((Lines { header, rows, last }, json!({ "right": right, "answers": objects })))
 }
 
 /// A model without classes answers numbers, in the artifact's unit.

@@ -6,7 +6,7 @@ use smidgen_shared::artifact::{Artifact, Provenance};
 
 use super::{DoesNotHold, VerifyArgs, read_model};
 use crate::compress::{Aligned, rewrite_weight};
-use crate::device::Board;
+use crate::device::{Board, Device, Link, open};
 use crate::family::{Place, Samples, find};
 use crate::infer::Host;
 use crate::verify::{Difference, compare, start, values};
@@ -24,20 +24,16 @@ pub fn run(args: &VerifyArgs, workplace: &Place) -> Result<()> {
     }
     let artifact = loaded.artifact()?;
     let inputs = samples(&artifact, args.data.as_deref(), workplace)?.spread(args.samples.unwrap_or(usize::MAX)).inputs;
-    let (place, samples, difference) = match args.place.board.as_deref() {
-        Some(name) => {
-            let board = Board::find(name)?;
-            board.check_fit(loaded.len(), artifact.arena_bytes() as usize, SHRINK)?;
-            let mut device = start(board, &loaded)?;
-            let bar = output.bar(inputs.len() as u64, name);
+    let on_board = device(&args.place, &loaded, &args.model)?;
+    let place = args.place.port.as_deref().or(args.place.board.as_deref()).unwrap_or("host");
+    let (samples, difference) = match on_board {
+        Some(mut device) => {
+            let bar = output.bar(inputs.len() as u64, place);
             let verified = compare(&mut device, &ours, &inputs, |done| bar.set_position(done as u64))?;
             bar.finish_and_clear();
-            (name, verified.samples, verified.first_difference)
+            (verified.samples, verified.first_difference)
         }
-        None => {
-            let (samples, difference) = oracle(&loaded, &ours, &inputs)?;
-            ("host", samples, difference)
-        }
+        None => oracle(&loaded, &ours, &inputs)?,
     };
     output.line(match &difference {
         None => format!("identical on {place}: all scores of {samples} samples, bit for bit"),
@@ -54,6 +50,20 @@ pub fn run(args: &VerifyArgs, workplace: &Place) -> Result<()> {
                 .into())
         }
     }
+}
+
+/// The board that `place` names, with the model in it; `None` for this machine.
+pub fn device(place: &super::Place, model: &Aligned, file: &std::path::Path) -> Result<Option<Device<Box<dyn Link>>>> {
+    let artifact = model.artifact()?;
+    if let Some(port) = &place.port {
+        let device = Device::connect(open(port)?).with_context(|| format!("on {port}"))?;
+        super::hand::same_model(&device, &artifact, file)?;
+        return Ok(Some(device));
+    }
+    let Some(name) = &place.board else { return Ok(None) };
+    let board = Board::find(name)?;
+    board.check_fit(model.len(), artifact.arena_bytes() as usize, SHRINK)?;
+    Ok(Some(start(board, model)?.boxed()))
 }
 
 /// The JSON object of `verify`.

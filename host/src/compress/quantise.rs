@@ -50,6 +50,11 @@ struct Format {
 ///
 /// The first few inputs become golden vectors.
 pub fn export(graph: &Graph, inputs: &[Vec<f32>], description: &Description) -> Result<Exported> {
+    if let [graph::Node { op: graph::Op::Poly(program), .. }] = &graph.nodes[..] {
+        graph.shapes()?;
+        let bytes = super::poly::export(graph, program, inputs, description)?;
+        return Ok(Exported { bytes, choices: Vec::new() });
+    }
     let graph = &graph.with_rescales();
     let shapes = graph.shapes()?;
     ensure!(!inputs.is_empty(), "calibration needs at least one input");
@@ -234,6 +239,7 @@ fn quantise(
             ensure!(gain < f64::from(1 << 24), "a unit-rms gain of {gain}");
             Op::UnitRms { x, y, gain: gain as u32 }
         }
+        graph::Op::Poly(_) => anyhow::bail!("laws are watched by a graph of that one node"),
         graph::Op::Dense { x, w, b, relu } => {
             let (x, x_scale) = x_of(x)?;
             let (q, rows) = layer(w, b, x_scale, |_| scale)?;

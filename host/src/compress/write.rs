@@ -222,6 +222,8 @@ impl Parts<'_> {
             weights: span(weights_at, self.weights.bytes.len()),
             golden: span(golden_at, golden.len()),
             crc: 0,
+            signed: false,
+            counter: 0,
         };
         bytes[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
         header.crc = Header::checksum(&bytes);

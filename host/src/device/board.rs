@@ -18,12 +18,16 @@ pub struct Board {
     pub core: String,
     /// Rust's target triple.
     pub target: String,
-    /// How QEMU is told to be this board.
-    pub machine: Machine,
+    /// How QEMU is told to be this board; none for a board that is on a desk alone.
+    pub machine: Option<Machine>,
+    /// The chip as probe-rs names it; none where no such chip is sold.
+    pub chip: Option<String>,
     /// Flash, the firmware's share first.
     pub flash: Flash,
     /// Where models lie.
     pub slots: Slots,
+    /// Where the firmware keeps its records.
+    pub store: Store,
     /// RAM.
     pub ram: Ram,
     /// What a release build may use.
@@ -50,18 +54,45 @@ pub struct Flash {
     pub length: u32,
     /// The first so many bytes are the firmware's; the linker can place nothing beyond.
     pub firmware: u32,
+    /// Bytes erased at once where slots and store lie.
+    pub page: u32,
+    /// Bytes written at once.
+    pub write: u32,
 }
 
-/// Two model slots of one size.
+/// Two model slots.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Slots {
-    /// Address of slot A, which is served.
+    /// Address of slot A, which is served first.
     pub a: u32,
     /// Address of slot B.
     pub b: u32,
-    /// Size of each in bytes.
+    /// Size in bytes.
     pub bytes: u32,
+    /// Size of slot B where it differs.
+    pub b_bytes: Option<u32>,
+    /// Bytes erased at once in slot B, where it differs from `flash.page`.
+    pub b_page: Option<u32>,
+}
+
+impl Slots {
+    /// Address and bytes of both.
+    pub fn both(&self) -> [(u32, u32); 2] {
+        [(self.a, self.bytes), (self.b, self.b_bytes.unwrap_or(self.bytes))]
+    }
+}
+
+/// The firmware's records: which slot is served, taught classes.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// First address.
+    pub at: u32,
+    /// Size in bytes: an even number of pages.
+    pub bytes: u32,
+    /// Bytes erased at once, where it differs from `flash.page`.
+    pub page: Option<u32>,
 }
 
 /// RAM.
@@ -101,6 +132,22 @@ impl Board {
         &BOARDS
     }
 
+    /// The boards that QEMU can be.
+    pub fn emulated() -> impl Iterator<Item = &'static Board> {
+        Self::all().iter().filter(|board| board.machine.is_some())
+    }
+
+    /// How QEMU is told to be this board; the error says where else it can be reached.
+    pub fn machine(&self) -> Result<&Machine> {
+        self.machine.as_ref().ok_or_else(|| {
+            anyhow!(
+                "{} is a board on a desk, which QEMU is not: `smidgen flash MODEL --board {}` loads it; `smidgen boards` lists those that QEMU can be",
+                self.name,
+                self.name
+            )
+        })
+    }
+
     /// The board of that name; the error names the nearest ones.
     pub fn find(name: &str) -> Result<&'static Board> {
         Self::all().iter().find(|board| board.name == name).ok_or_else(|| {
@@ -137,18 +184,20 @@ mod tests {
 
     #[test]
     fn every_board_is_sound() {
-        assert!(Board::all().len() >= 6);
+        assert!(Board::emulated().count() >= 6);
         for board in Board::all() {
+            assert!(board.machine.is_some() || board.chip.is_some(), "{}", board.name);
             let end = |at: u32, len: u32| u64::from(at) + u64::from(len);
             let firmware_end = end(board.flash.origin, board.flash.firmware);
             assert!(board.budget.firmware <= board.flash.firmware, "{}", board.name);
-            assert!(u64::from(board.slots.a) >= firmware_end, "{}", board.name);
-            assert!(end(board.slots.a, board.slots.bytes) <= u64::from(board.slots.b), "{}", board.name);
-            assert!(
-                end(board.slots.b, board.slots.bytes) <= end(board.flash.origin, board.flash.length),
-                "{}",
-                board.name
-            );
+            let ram_end = end(board.ram.origin, board.ram.length);
+            let store_page = board.store.page.unwrap_or(board.flash.page);
+            assert!(board.store.bytes.is_multiple_of(2 * store_page), "{}", board.name);
+            for (at, bytes) in board.slots.both().into_iter().chain([(board.store.at, board.store.bytes)]) {
+                let in_flash =
+                    u64::from(at) >= firmware_end && end(at, bytes) <= end(board.flash.origin, board.flash.length);
+                assert!(in_flash || at > board.ram.origin && end(at, bytes) <= ram_end, "{} {at:#x}", board.name);
+            }
             assert!(board.ram.stack + board.ram.arena < board.ram.length, "{}", board.name);
             assert_eq!(Board::find(&board.name).unwrap(), board);
         }

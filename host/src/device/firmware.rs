@@ -28,7 +28,8 @@ pub struct Firmware {
 static BUILT: LazyLock<Mutex<HashMap<String, Firmware>>> = LazyLock::new(Default::default);
 
 impl Firmware {
-    /// The board's firmware, built or brought up to date first (release; nothing happens if it is fresh).
+    /// The board's firmware, built or brought up to date first (release; nothing happens if it is fresh). With the
+    /// variable SMIDGEN_PUBLIC_KEY it is one that serves models alone that are signed under that key.
     pub fn of(board: &Board) -> Result<Firmware> {
         let mut built = BUILT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(firmware) = built.get(&board.name) {
@@ -36,10 +37,14 @@ impl Firmware {
         }
         let folder = boards_folder()?;
         build(board, &folder)?;
-        let path = folder.join("target").join(&board.target).join("release").join(&board.name);
-        let firmware = Firmware::read(board, &path)?;
+        let firmware = Firmware::read(board, &image(board, &folder))?;
         built.insert(board.name.clone(), firmware.clone());
         Ok(firmware)
+    }
+
+    /// The board's firmware as it was built last, perhaps from older code; nothing if it never was.
+    pub fn there(board: &Board) -> Option<Firmware> {
+        Firmware::read(board, &image(board, &boards_folder().ok()?)).ok()
     }
 
     /// Reads an ELF of this board.
@@ -69,9 +74,27 @@ impl Firmware {
     }
 }
 
+/// Whether firmware with a public key is asked for.
+fn signed() -> bool {
+    env::var_os("SMIDGEN_PUBLIC_KEY").is_some()
+}
+
+/// Where builds lie, inside the folder of boards: those with a key apart, so that neither is taken for the other.
+fn target_folder() -> &'static str {
+    if signed() { "target/signed" } else { "target" }
+}
+
+fn image(board: &Board, folder: &Path) -> PathBuf {
+    folder.join(target_folder()).join(&board.target).join("release").join(&board.name)
+}
+
 fn build(board: &Board, folder: &Path) -> Result<()> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(folder).args(["build", "--release", "--quiet", "-p", &board.name, "--target", &board.target]);
+    // In the board's own folder: its settings count, and it may be a workspace of its own.
+    cargo.current_dir(folder.join(&board.name)).args(["build", "--release", "--quiet", "--target", &board.target]);
+    if signed() {
+        cargo.args(["--features", "signed", "--target-dir"]).arg(folder.join(target_folder()));
+    }
     // What an outer cargo or a user set for the host must not reach the chip's build.
     for variable in
         ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "CARGO_BUILD_RUSTFLAGS"]
@@ -86,6 +109,8 @@ fn build(board: &Board, folder: &Path) -> Result<()> {
         let errors = String::from_utf8_lossy(&output.stderr);
         let hint = if errors.contains("can't find crate for `core`") {
             format!("run `rustup target add {}`", board.target)
+        } else if errors.contains("is not supported by the following package") {
+            "its HAL asks for a newer compiler: run `rustup update stable`".into()
         } else {
             format!("run `cargo build --release` in boards/{} to see all", board.name)
         };

@@ -1,29 +1,44 @@
-//! A board in hand, whatever it is: requests, answers, patience.
+//! A board in hand, whatever it is: links that move bytes, requests, answers, patience.
 //!
-//! `Link` moves bytes (QEMU here); `Device` speaks shared::wire over it: every request has a number and is
-//! repeated until its answer comes, so a lost or damaged frame costs time and nothing else.
+//! `Link` moves bytes: [`Qemu`], [`Tcp`], [`Serial`]. [`Device`] speaks shared::wire over it: every request has a
+//! number and is repeated until its answer comes, so a lost or damaged frame costs time and nothing else.
 
 mod board;
+mod classes;
 mod count;
+mod explain;
+mod fault;
 mod firmware;
+mod kept;
+mod plan;
+mod port;
+pub mod probe;
 mod qemu;
+mod request;
+mod serial;
+mod tcp;
 #[cfg(test)]
 mod tests;
+mod update;
 
-pub use board::{Board, Budget, Flash, Machine, Ram, Slots};
+pub use board::{Board, Budget, Flash, Machine, Ram, Slots, Store};
+pub use classes::{Class, Room, to_int16};
 pub use count::Counts;
+pub use explain::{Explanation, kept, score_of};
+pub use fault::in_words;
 pub use firmware::Firmware;
+pub use kept::Kept;
+pub use plan::{Chip, Plan, Segment, cached};
+pub use port::open;
 pub use qemu::{Qemu, version as qemu_version};
+pub use request::Device;
+pub use serial::Serial;
+pub use tcp::Tcp;
+pub use update::Sent;
 
-use anyhow::{Result, bail, ensure};
-use smidgen_shared::{
-    artifact,
-    wire::{self, Ask, Fault, FrameReader, MAX_DATA, MAX_FRAME, NO_ID, Reply, Request, Response},
-};
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use anyhow::Result;
+use smidgen_shared::wire::Fault;
+use std::time::Duration;
 
 /// Moves bytes to a board and back.
 pub trait Link {
@@ -31,18 +46,23 @@ pub trait Link {
     fn send(&mut self, bytes: &[u8]) -> Result<()>;
     /// Waits up to `patience` for bytes; how many came, 0 if none. The error as for `send`.
     fn receive(&mut self, bytes: &mut [u8], patience: Duration) -> Result<usize>;
+    /// Lets go of the board; the error says what could not be kept.
+    fn close(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
-/// How long a board may be silent after its start.
-const UP: Duration = Duration::from_secs(20);
-/// Pause between two greetings: bytes that come before the firmware has its UART on are lost.
-const GREETING: Duration = Duration::from_millis(200);
-/// How long to wait for an answer the first time; each repeat waits twice as long.
-const ANSWER: Duration = Duration::from_secs(1);
-/// How long to wait further once the board has refused a frame, perhaps an earlier one.
-const REFUSED: Duration = Duration::from_millis(100);
-/// How long a request is repeated before giving up.
-const PATIENCE: Duration = Duration::from_secs(30);
+impl<L: Link + ?Sized> Link for Box<L> {
+    fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        (**self).send(bytes)
+    }
+    fn receive(&mut self, bytes: &mut [u8], patience: Duration) -> Result<usize> {
+        (**self).receive(bytes, patience)
+    }
+    fn close(&mut self) -> Result<()> {
+        (**self).close()
+    }
+}
 
 /// What a board says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,12 +71,18 @@ pub struct Hello {
     pub board: String,
     /// Version of its firmware.
     pub firmware: String,
-    /// Bytes of a model slot.
+    /// Bytes that the next model may have.
     pub slot_bytes: u32,
     /// Bytes of arena.
     pub arena_bytes: u32,
+    /// Whether it takes signed models alone.
+    pub signed: bool,
     /// CRC-32 of the model it serves, or why it serves none.
     pub model: Result<u32, Fault>,
+    /// CRC-32 that the header in the other slot names.
+    pub other: Option<u32>,
+    /// Classes that the model was taught.
+    pub taught: u16,
 }
 
 /// A board's answer to one input.
@@ -64,7 +90,7 @@ pub struct Hello {
 pub struct Answer {
     /// Index of the largest score.
     pub class: u16,
-    /// All scores, little-endian, of the artifact's output type.
+    /// All scores, little-endian, of the artifact's output type; those of taught classes last.
     pub scores: Vec<u8>,
 }
 
@@ -81,215 +107,4 @@ pub struct Stats {
     pub stack_peak: u32,
     /// RAM set aside for the stack, bytes.
     pub stack_bytes: u32,
-}
-
-/// A board that answers.
-pub struct Device<L> {
-    frames: Frames<L>,
-    id: u16,
-    hello: Hello,
-}
-
-impl<L: Link> Device<L> {
-    /// Greets the board until it answers.
-    pub fn connect(link: L) -> Result<Self> {
-        let deadline = Instant::now() + UP;
-        let mut frames = Frames { link, reader: FrameReader::new(), arrived: VecDeque::new(), frame: Vec::new() };
-        let mut buffer = [0; MAX_FRAME + 1];
-        let len = wire::encode(&Request { id: 0, ask: Ask::Hello }, &mut buffer[1..]).map_or(0, |frame| frame.len());
-        while Instant::now() < deadline {
-            // The zero in front ends whatever the board may have caught so far.
-            frames.link.send(&buffer[..=len])?;
-            let until = Instant::now() + GREETING;
-            while frames.next(until)? {
-                let Ok(Response {
-                    reply: Reply::Hello { wire, board, firmware, slot_bytes, arena_bytes, model }, ..
-                }) = wire::decode(&mut frames.frame)
-                else {
-                    continue;
-                };
-                ensure!(
-                    wire == wire::WIRE_VERSION,
-                    "{board} speaks version {wire} of the wire protocol, this program {}: build and load its firmware anew",
-                    wire::WIRE_VERSION
-                );
-                let (board, firmware) = (board.to_owned(), firmware.to_owned());
-                let hello = Hello { board, firmware, slot_bytes, arena_bytes, model };
-                return Ok(Device { frames, id: 0, hello });
-            }
-        }
-        bail!("the board has not answered for {} s: it may run other firmware, or have stopped", UP.as_secs())
-    }
-
-    /// What the board said of itself.
-    pub fn hello(&self) -> &Hello {
-        &self.hello
-    }
-
-    /// Asks, again if need be, and gives the reply, which is never a fault.
-    pub fn ask(&mut self, ask: Ask) -> Result<Reply<'_>> {
-        // 1 … 0xFFFE: 0 was the greeting's number, 0xFFFF means "unreadable".
-        self.id = if self.id >= NO_ID - 1 { 1 } else { self.id + 1 };
-        // The zero in front ends whatever came before.
-        let mut buffer = [0; MAX_FRAME + 1];
-        let Ok(len) = wire::encode(&Request { id: self.id, ask }, &mut buffer[1..]).map(|frame| frame.len()) else {
-            bail!("the request is longer than a frame of {MAX_FRAME} bytes; send the input in smaller parts");
-        };
-        let give_up = Instant::now() + PATIENCE;
-        let mut wait = ANSWER;
-        while Instant::now() < give_up {
-            self.frames.link.send(&buffer[..=len])?;
-            if !self.answered(Instant::now() + wait, &mut wait)? {
-                continue;
-            }
-            return match wire::decode::<Response>(&mut self.frames.frame) {
-                Ok(Response { reply: Reply::Fault(fault), .. }) => {
-                    bail!("{} refuses: {}", self.hello.board, explain(fault))
-                }
-                Ok(Response { reply, .. }) => Ok(reply),
-                Err(_) => bail!("{}: an answer changed while it was read", self.hello.board),
-            };
-        }
-        bail!("{} has not answered for {} s; it may have stopped: start it again", self.hello.board, PATIENCE.as_secs())
-    }
-
-    /// Waits for the answer to the current request, which then is in `frames.frame`. False if it should be asked
-    /// again, and `wait` longer then unless the board refused the frame.
-    fn answered(&mut self, mut until: Instant, wait: &mut Duration) -> Result<bool> {
-        let mut refused = false;
-        while self.frames.next(until)? {
-            match wire::decode::<Response>(&mut self.frames.frame.clone()) {
-                Ok(response) if response.id == self.id => return Ok(true),
-                Ok(Response { id: NO_ID, reply: Reply::Fault(Fault::BadFrame) }) => {
-                    refused = true;
-                    until = until.min(Instant::now() + REFUSED);
-                }
-                // An answer to an earlier repeat, or damaged.
-                _ => {}
-            }
-        }
-        if !refused {
-            *wait *= 2;
-        }
-        Ok(false)
-    }
-
-    /// Runs the model on one input: `samples` (steps, channels), all its time steps.
-    pub fn infer(&mut self, samples: &[i16], channels: usize) -> Result<Answer> {
-        match self.feed(samples, channels, None)? {
-            Reply::Answer { class, scores } => Ok(Answer { class, scores: scores.to_vec() }),
-            other => bail!("an answer was expected, {other:?} came"),
-        }
-    }
-
-    /// Runs the model on one input up to operator `op` and gives the bytes that it wrote.
-    pub fn infer_until(&mut self, samples: &[i16], channels: usize, op: u8) -> Result<Vec<u8>> {
-        let total = match self.feed(samples, channels, Some(op))? {
-            Reply::Stopped { bytes, .. } => bytes as usize,
-            other => bail!("a stop after operator {op} was expected, {other:?} came"),
-        };
-        let mut output = Vec::with_capacity(total);
-        while output.len() < total {
-            match self.ask(Ask::Peek { op, from: u16::try_from(output.len())? })? {
-                Reply::Bytes { data, .. } if !data.is_empty() => output.extend_from_slice(data),
-                other => bail!("bytes of operator {op} from {} on were expected, {other:?} came", output.len()),
-            }
-        }
-        Ok(output)
-    }
-
-    /// Sends an input in parts; the reply to the last.
-    fn feed(&mut self, samples: &[i16], channels: usize, last: Option<u8>) -> Result<Reply<'_>> {
-        ensure!(
-            channels > 0 && !samples.is_empty() && samples.len().is_multiple_of(channels),
-            "an input of {} values does not divide into steps of {channels} channels",
-            samples.len()
-        );
-        let steps = samples.len() / channels;
-        let mut at = 0;
-        loop {
-            let mut data = [0; MAX_DATA];
-            let (taken, bytes) = wire::encode_samples(&samples[at * channels..], channels, &mut data);
-            ensure!(taken > 0, "a step of {channels} channels does not fit a message");
-            let ask = Ask::Samples { at: u16::try_from(at)?, last, data: &data[..bytes] };
-            at += taken;
-            if at == steps {
-                return self.ask(ask);
-            }
-            match self.ask(ask)? {
-                Reply::More { next } if usize::from(next) == at => {}
-                other => bail!(
-                    "after step {at} of {steps} more was expected to be asked for, {other:?} came: does the model take as many steps?"
-                ),
-            }
-        }
-    }
-
-    /// The board's figures.
-    pub fn stats(&mut self) -> Result<Stats> {
-        match self.ask(Ask::Stats)? {
-            Reply::Stats { answers, lost, refused, stack_peak, stack_bytes } => {
-                Ok(Stats { answers, lost, refused, stack_peak, stack_bytes })
-            }
-            other => bail!("figures were expected, {other:?} came"),
-        }
-    }
-
-    /// The link back, for instance to stop QEMU and read its counts.
-    pub fn into_link(self) -> L {
-        self.frames.link
-    }
-
-    /// The link, for tests that disturb it.
-    pub fn link(&mut self) -> &mut L {
-        &mut self.frames.link
-    }
-}
-
-/// Cuts what arrives into frames.
-struct Frames<L> {
-    link: L,
-    reader: FrameReader<MAX_FRAME>,
-    /// Bytes that came after the latest frame.
-    arrived: VecDeque<u8>,
-    /// The latest frame.
-    frame: Vec<u8>,
-}
-
-impl<L: Link> Frames<L> {
-    /// Reads until a frame is complete; false once `until` has come.
-    fn next(&mut self, until: Instant) -> Result<bool> {
-        loop {
-            while let Some(byte) = self.arrived.pop_front() {
-                if let Ok(Some(frame)) = self.reader.push(byte) {
-                    self.frame.clear();
-                    self.frame.extend_from_slice(frame);
-                    return Ok(true);
-                }
-            }
-            let patience = until.saturating_duration_since(Instant::now());
-            if patience.is_zero() {
-                return Ok(false);
-            }
-            let mut bytes = [0; 256];
-            let count = self.link.receive(&mut bytes, patience)?;
-            self.arrived.extend(&bytes[..count]);
-        }
-    }
-}
-
-/// A fault in words, with what to do.
-pub fn explain(fault: Fault) -> String {
-    match fault {
-        Fault::BadFrame => "the frame was no request".into(),
-        Fault::BadModel(code) => match artifact::Error::from_code(code) {
-            Some(error) => error.text().into(),
-            None => format!("the model is bad in a way (number {code}) that only newer programs know"),
-        },
-        Fault::ArenaTooSmall { needs } => format!("the model needs an arena of {needs} bytes, more than the board has; make the model smaller or choose a larger board"),
-        Fault::SelfTest => "the model's golden vectors do not come out: firmware and model do not belong together; export the model again".into(),
-        Fault::Expected { step } => format!("step {step} of the input was expected; begin again at step 0"),
-        Fault::BadSamples => "the samples do not decode, or are not as many values a step, or steps, as the model takes".into(),
-        Fault::NothingThere => "there is no such operator, or the run did not end there".into(),
-    }
 }

@@ -4,13 +4,14 @@
 //! port, so that any number of boards start at once. QEMU's life hangs on a pipe: when its writing end closes,
 //! because the `Qemu` is dropped or because this process died of anything at all, a small shell ends QEMU.
 
-use super::{Board, Firmware, Link, count};
+use super::{Board, Firmware, Kept, Link, count, tcp::waits};
 use anyhow::{Context, Result, anyhow, bail};
 use std::{
     fs,
     io::{self, BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
-    os::unix::process::CommandExt,
+    os::unix::{net::UnixStream, process::CommandExt},
+    path::Path,
     process::{Child, ChildStdin, Command, Stdio},
     sync::{Arc, Mutex},
     thread,
@@ -20,6 +21,12 @@ use tempfile::TempDir;
 
 /// Becomes QEMU ("$@"), after starting a watcher that ends it once the pipe on our standard input closes.
 const GUARD: &str = r#"exec 3<&0; { cat <&3 >/dev/null; kill $$; } 2>/dev/null & exec "$@" 3<&- </dev/null"#;
+
+/// Socket of QEMU's monitor, among the board's files.
+const MONITOR: &str = "monitor";
+
+/// How long QEMU may take to save a stretch of its memory.
+const KEEP: Duration = Duration::from_secs(5);
 
 /// How long QEMU may take to make its connection.
 const START: Duration = Duration::from_secs(20);
@@ -38,13 +45,24 @@ pub struct Qemu {
     errors: Arc<Mutex<String>>,
     counting: Result<(), String>,
     files: TempDir,
+    stretches: Vec<(u32, u32)>,
 }
 
 impl Qemu {
     /// Starts `board` with its firmware and `model` in slot A (any bytes; none if empty).
     /// With `counting`, the instructions of every inference are counted (`Qemu::stop` gives them).
     pub fn start(board: &Board, model: &[u8], counting: bool) -> Result<Qemu> {
-        let program = &board.machine.qemu;
+        Self::start_with(board, model, counting, &Kept::default())
+    }
+
+    /// Starts `board` with its flash as [`Qemu::power_off`] kept it.
+    pub fn resume(board: &Board, kept: &Kept) -> Result<Qemu> {
+        Self::start_with(board, &[], false, kept)
+    }
+
+    fn start_with(board: &Board, model: &[u8], counting: bool, kept: &Kept) -> Result<Qemu> {
+        let machine = board.machine()?;
+        let program = &machine.qemu;
         version(program)?;
         if model.len() > board.slots.bytes as usize {
             bail!("the model is {} bytes, a slot of {} holds {}", model.len(), board.name, board.slots.bytes);
@@ -53,15 +71,21 @@ impl Qemu {
         let files = tempfile::tempdir().context("no folder for temporary files")?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).context("no port on 127.0.0.1")?;
         listener.set_nonblocking(true)?;
-        let mut arguments = board.machine.arguments.clone();
+        let mut arguments = machine.arguments.clone();
         let serial = format!("tcp:{},nodelay=on", listener.local_addr()?);
-        arguments.extend(["-display", "none", "-monitor", "none", "-serial", &serial, "-kernel"].map(String::from));
+        let monitor = format!("unix:{},server=on,wait=off", files.path().join(MONITOR).display());
+        arguments.extend(["-display", "none", "-monitor", &monitor, "-serial", &serial, "-kernel"].map(String::from));
         arguments.push(firmware.path.to_string_lossy().into_owned());
         if !model.is_empty() {
             let file = files.path().join("model.smg");
             fs::write(&file, model).with_context(|| format!("{} cannot be written", file.display()))?;
             let loader = format!("loader,file={},addr={:#x},force-raw=on", file.display(), board.slots.a);
             arguments.extend(["-device".into(), loader]);
+        }
+        for (at, bytes) in &kept.0 {
+            let file = files.path().join(format!("{at:x}"));
+            fs::write(&file, bytes).with_context(|| format!("{} cannot be written", file.display()))?;
+            arguments.extend(["-device".into(), format!("loader,file={},addr={at:#x},force-raw=on", file.display())]);
         }
         let plugin = match counting {
             true => {
@@ -100,7 +124,37 @@ impl Qemu {
         };
         link.set_nodelay(true)?;
         link.set_nonblocking(false)?;
-        Ok(Qemu { program: program.clone(), board: board.name.clone(), child, life, link, errors, counting, files })
+        Ok(Qemu {
+            program: program.clone(),
+            board: board.name.clone(),
+            child,
+            life,
+            link,
+            errors,
+            counting,
+            files,
+            stretches: Kept::stretches(board),
+        })
+    }
+
+    /// Cuts the power: the processor stops where it is, RAM is lost, what the firmware wrote to flash is kept.
+    pub fn power_off(mut self) -> Result<Kept> {
+        let kept = self.keep().with_context(|| format!("the flash of {} cannot be kept", self.board))?;
+        self.end();
+        Ok(kept)
+    }
+
+    fn keep(&self) -> Result<Kept> {
+        let mut monitor = UnixStream::connect(self.files.path().join(MONITOR))?;
+        monitor.write_all(b"stop\n")?;
+        let mut all = Vec::new();
+        for (at, len) in &self.stretches {
+            let file = self.files.path().join(format!("kept-{at:x}"));
+            // In quotes: else the path's slash would be taken for a division.
+            monitor.write_all(format!("pmemsave {at:#x} {len:#x} \"{}\"\n", file.display()).as_bytes())?;
+            all.push((*at, read_whole(&file, *len as usize)?));
+        }
+        Ok(Kept(all))
     }
 
     /// Ends QEMU; the counted instructions, or why there are none.
@@ -155,17 +209,22 @@ impl Link for Qemu {
         match self.link.read(bytes) {
             Ok(0) => Err(self.died()),
             Ok(count) => Ok(count),
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
-                ) =>
-            {
-                Ok(0)
-            }
+            Err(error) if waits(&error) => Ok(0),
             Err(_) => Err(self.died()),
         }
     }
+}
+
+/// Reads a file that QEMU writes, once all of it is there.
+fn read_whole(file: &Path, len: usize) -> Result<Vec<u8>> {
+    let deadline = Instant::now() + KEEP;
+    while Instant::now() < deadline {
+        if fs::metadata(file).is_ok_and(|file| file.len() == len as u64) {
+            return fs::read(file).with_context(|| format!("{} cannot be read", file.display()));
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    bail!("{} was not written within {} s", file.display(), KEEP.as_secs())
 }
 
 /// The first line of `PROGRAM --version`; the error says how to install it.

@@ -6,12 +6,13 @@
 pub mod bimt;
 pub mod lottery;
 pub mod parsnets;
+pub mod sid;
 
 use std::path::Path;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use smidgen_shared::artifact::Provenance;
+use smidgen_shared::artifact::{Artifact, Provenance};
 
 use crate::compress;
 use crate::data::Source;
@@ -50,6 +51,23 @@ pub trait Family: Sync {
     /// # Errors
     /// Data that are not there, or that the model does not take.
     fn samples(&self, provenance: &Provenance<'_>, data: Option<&str>, place: &Place) -> Result<Samples>;
+
+    /// The row of the class table for a class that training did not see: `attributes` as the data set states them, or
+    /// those of its class `name`.
+    ///
+    /// # Errors
+    /// A family whose classes have no attributes, data that are not there, an unknown class, or a table that does
+    /// not follow from the data set's attributes.
+    fn class_row(
+        &self,
+        model: &Artifact<'_>,
+        name: &str,
+        attributes: Option<&[f32]>,
+        place: &Place,
+    ) -> Result<Vec<f32>> {
+        let _ = (model, name, attributes, place);
+        anyhow::bail!("{}: its models know no classes by attributes, so they cannot be taught one", self.about().name)
+    }
 
     /// Measures the paper's claims beside its figures; gives the JSON object of `reproduce`.
     ///
@@ -99,6 +117,8 @@ pub struct Samples {
     pub inputs: Vec<Vec<i16>>,
     /// One an input.
     pub truths: Truths,
+    /// Whether they are a stream, whose order matters.
+    pub ordered: bool,
 }
 
 /// What is true of samples.
@@ -117,10 +137,11 @@ impl Default for Truths {
 }
 
 impl Samples {
-    /// At most `count` of the samples, evenly spread.
+    /// At most `count` of the samples, evenly spread; of a stream the first.
     pub fn spread(&self, count: usize) -> Samples {
-        let rows = spread(self.ids.len(), count);
+        let rows = if self.ordered { (0..count.min(self.ids.len())).collect() } else { spread(self.ids.len(), count) };
         Samples {
+            ordered: self.ordered,
             ids: rows.iter().map(|&i| self.ids[i]).collect(),
             inputs: rows.iter().map(|&i| self.inputs[i].clone()).collect(),
             truths: match &self.truths {
@@ -235,7 +256,7 @@ pub fn reproduced(family: &str, rows: &[Row], seconds: f64, output: Output) -> V
 }
 
 /// All families; each is a folder beside this file.
-pub const FAMILIES: &[&dyn Family] = &[&parsnets::ParsNets, &bimt::Bimt, &lottery::Lottery];
+pub const FAMILIES: &[&dyn Family] = &[&parsnets::ParsNets, &bimt::Bimt, &lottery::Lottery, &sid::Sid];
 
 /// The family of that name; the error names the nearest ones.
 ///

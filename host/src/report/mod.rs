@@ -13,6 +13,7 @@
 //! | [`HeatMap`] | confusion matrix, angles, shares | `heat.rs` |
 //! | [`SpectrumPlot`] | singular values within and between classes | `spectrum.rs` |
 //! | [`NetworkPlot`], [`NetworkFilm`] | neurons at their places, links by sign and weight; at several steps | `network.rs` |
+//! | [`Contributions`] | what adds up to a score | `contributions.rs` |
 //! | [`ShareBars`] | where the bytes and the multiply-accumulates go | `shares.rs` |
 //!
 //! Every figure is a struct of plain data and a [`Plot`]. Data that cannot be drawn (empty, ragged,
@@ -36,6 +37,7 @@
 //! ```
 
 mod canvas;
+mod contributions;
 mod frame;
 mod front;
 mod heat;
@@ -57,6 +59,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use contributions::Contributions;
 pub use front::{FrontPlot, FrontPoint, FrontSeries};
 pub use heat::{HeatMap, Shading};
 pub use histogram::Histogram;

@@ -24,6 +24,8 @@ const TITLED: usize = 250;
 const FAINTEST: f64 = 0.01;
 /// Room at the left for the sheets' names.
 const NAMES: f64 = 76.0;
+/// Room over and under a network for the labels of outputs and inputs.
+const LABEL: f64 = 26.0;
 /// Small networks in a row of a film.
 const ACROSS: usize = 4;
 
@@ -108,21 +110,17 @@ impl Plot for NetworkPlot {
         if let Some(problem) = self.problem() {
             return canvas::empty("Network", &problem);
         }
-        let labelled =
-            |sheet: Option<&NeuronSheet>| sheet.is_some_and(|s| s.neurons.iter().any(|n| !n.label.is_empty()));
-        let (over, under) = (labelled(self.sheets.last()), labelled(self.sheets.first()));
         let stage = Stage {
             left: NAMES,
             right: WIDTH - 16.0,
-            top: if over { 26.0 } else { 10.0 },
+            top: LABEL,
             depth: 120.0,
             gap: (330.0 / (self.sheets.len().max(2) - 1) as f64).clamp(62.0, 110.0),
             radius: 6.0,
             stroke: 3.0,
         };
         let laid = stage.lay(self);
-        let height = laid.bottom() + if under { 26.0 } else { 10.0 };
-        let mut canvas = Canvas::new(height);
+        let mut canvas = Canvas::new(laid.bottom() + LABEL);
         let drawn = self.drawn();
         for (sheet, &(top, bottom)) in self.sheets.iter().zip(&laid.rows) {
             let name = canvas::fit(&sheet.name, NAMES - 8.0, SMALL);
@@ -189,9 +187,8 @@ impl NetworkPlot {
         }
         let missing =
             |&(sheet, neuron): &(usize, usize)| self.sheets.get(sheet).is_none_or(|s| neuron >= s.neurons.len());
-        let ends = self.connections.iter().flat_map(|c| [c.from, c.to]);
-        ends.into_iter()
-            .find(missing)
+        let mut ends = self.connections.iter().flat_map(|c| [c.from, c.to]);
+        ends.find(missing)
             .map(|(sheet, neuron)| format!("a connection to neuron {neuron} of sheet {sheet}, which is not there"))
     }
 
@@ -237,8 +234,7 @@ fn leans(sheet: &NeuronSheet) -> bool {
 fn pitch(values: impl Iterator<Item = f64>, whole: f64) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
-    let gaps = values.windows(2).map(|w| w[1] - w[0]).filter(|g| *g > 1e-3);
-    gaps.fold(whole, f64::min)
+    values.windows(2).map(|w| w[1] - w[0]).filter(|g| *g > 1e-3).fold(whole, f64::min)
 }
 
 impl Stage {
@@ -294,8 +290,7 @@ impl Laid<'_> {
     fn sheets(&self, canvas: &mut Canvas, stage: &Stage) {
         let (left, width, lean) = stage.lean();
         for (_, &(top, bottom)) in self.plot.sheets.iter().zip(&self.rows).filter(|(s, _)| leans(s)) {
-            let (back, right) = (left + lean, left + width);
-            let corners = [(left, bottom), (right, bottom), (right + lean, top), (back, top)];
+            let corners = [(left, bottom), (left + width, bottom), (left + width + lean, top), (left + lean, top)];
             for (i, &a) in corners.iter().enumerate() {
                 canvas.line("axis", a, corners[(i + 1) % 4]);
             }
@@ -364,12 +359,11 @@ impl Laid<'_> {
             let ((x1, y1), (x2, y2)) = (self.at[c.from.0][c.from.1], self.at[c.to.0][c.to.1]);
             format!("M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}")
         };
-        let negative = |i: usize| self.plot.connections[i].weight < 0.0;
         let mut out = String::new();
         for same in drawn.chunk_by(|a, b| level(a.1) == level(b.1)) {
             let t = level(same[0].1) as f64 / LEVELS as f64;
             for sign in [false, true] {
-                let these = || same.iter().filter(|d| negative(d.0) == sign);
+                let these = || same.iter().filter(|d| (self.plot.connections[d.0].weight < 0.0) == sign);
                 if these().next().is_none() {
                     continue;
                 }

@@ -2,6 +2,10 @@
 
 use super::{Artifact, Class, Error, GoldenVector, Input, Items, sparse};
 use crate::fixed::{ACC_LIMIT, Row};
+use crate::kernel::{
+    arch,
+    poly::{KINDS, Law, NONE, Step},
+};
 use crate::op::{Op, Region, Width};
 
 /// Largest number of operators.
@@ -10,6 +14,8 @@ const MAX_OPS: u8 = 64;
 const MAX_ARENA: u32 = 1 << 20;
 /// Largest number of bases that a gate keeps.
 const MAX_KEPT: u32 = 16;
+/// Largest number of laws.
+const MAX_LAWS: u32 = 32;
 /// Largest number of bases.
 const MAX_BASES: u16 = 256;
 
@@ -49,6 +55,8 @@ fn check_input(artifact: &Artifact<'_>) -> Result<u32, Error> {
         (Some(Op::Embed { y, dim, .. }), Input::Vector { len }) if product(len.into(), dim.into())? == y.len => {
             return Ok(0);
         }
+        // Its own memory is checked with the operator's regions.
+        (Some(Op::Poly { inputs, .. }), Input::Vector { len }) if inputs == len => return Ok(0),
         _ => return Err(Error::BadShape),
     };
     match artifact.manifest().input {
@@ -181,7 +189,49 @@ fn check_shapes(artifact: &Artifact<'_>, i: usize, op: &Op) -> Result<(), Error>
             }
             no_extremes(artifact.i8s(table, usize::from(vocabulary) * usize::from(dim))?)
         }
+        Op::Poly { .. } => laws(artifact, op),
     }
+}
+
+/// The shape of [`Op::Poly`], a model's only operator.
+#[inline(never)]
+fn laws(artifact: &Artifact<'_>, op: &Op) -> Result<(), Error> {
+    let Op::Poly { registers, state, y, inputs, float, steps, laws } = *op else { return Err(Error::BadShape) };
+    if float && !arch::FLOAT {
+        return Err(Error::NeedsFloat);
+    }
+    let inputs = u32::from(inputs);
+    let follows = |a: Region, b: Region| a.at + 4 * a.len == b.at;
+    if artifact.manifest().op_count != 1
+        || inputs == 0
+        || inputs >= registers.len
+        || registers.at != 0
+        || state.len > MAX_LAWS
+        || registers.len > u32::from(NONE)
+        || y.len != state.len + 1
+        || !follows(registers, state)
+        || !follows(state, y)
+    {
+        return Err(Error::BadShape);
+    }
+    let steps = artifact.steps(steps, (registers.len - inputs) as usize)?;
+    program(inputs, steps, artifact.laws(laws, state.len as usize)?)
+}
+
+/// Steps read registers that were written before, laws any register.
+fn program(inputs: u32, steps: &[Step], laws: &[Law]) -> Result<(), Error> {
+    let mut written = inputs;
+    let mut sound = true;
+    for step in steps {
+        // NONE is none of the registers.
+        sound &= u32::from(step.a) < written && (u32::from(step.b) < written || step.b == NONE);
+        sound &= step.kind < KINDS && step.shift < 64;
+        written += 1;
+    }
+    for law in laws {
+        sound &= u32::from(law.value) < written && law.smoothing <= 16 && law.shift < 64 && law.zero == 0;
+    }
+    if sound { Ok(()) } else { Err(Error::BadShape) }
 }
 
 /// Classes, bounds and golden vectors decode and fit the model.

@@ -1,16 +1,20 @@
-//! The fixed header, 64 bytes, little-endian.
+//! The fixed header, 128 bytes, little-endian.
 //!
 //! | at | bytes | field |
 //! |---|---|---|
 //! | 0 | 4 | magic `SMDG` |
 //! | 4 | 2 | format version |
-//! | 6 | 2 | flags (none defined: 0) |
+//! | 6 | 2 | flags: bit 0, signed |
 //! | 8 | 4 | total bytes |
-//! | 12, 16 | 4 + 4 | manifest: offset, length |
-//! | 20, 24 | 4 + 4 | weights: offset (a multiple of 16), length |
-//! | 28, 32 | 4 + 4 | golden vectors: offset, length |
-//! | 36 | 4 | CRC-32 (ISO-HDLC) of all other bytes, 0..36 and 40..total |
-//! | 40 | 24 | reserved, 0 |
+//! | 12 | 4 | CRC-32 (ISO-HDLC) of all other bytes, 0..12 and 16..total |
+//! | 16 | 64 | Ed25519 signature (RFC 8032) of bytes 80..total; 0 where not signed |
+//! | 80 | 4 | counter: a later model of the same owner has a larger one |
+//! | 84, 88 | 4 + 4 | manifest: offset, length |
+//! | 92, 96 | 4 + 4 | weights: offset (a multiple of 16), length |
+//! | 100, 104 | 4 + 4 | golden vectors: offset, length |
+//! | 108 | 20 | reserved, 0 |
+//!
+//! What is signed is one stretch, so that a device verifies it in place.
 
 use super::Error;
 use crate::fixed::CRC;
@@ -20,7 +24,13 @@ pub const MAGIC: [u8; 4] = *b"SMDG";
 /// Bumped by any change of the format.
 pub const FORMAT_VERSION: u16 = 2;
 /// Length of the header.
-pub const HEADER_BYTES: usize = 64;
+pub const HEADER_BYTES: usize = 128;
+/// Where the signature lies.
+const SIGNATURE_AT: usize = 16;
+/// The first byte that is signed.
+const SIGNED_AT: usize = 80;
+const CRC_AT: usize = 12;
+const FLAG_SIGNED: u16 = 1;
 /// Alignment of the artifact in memory and of its weight section in the artifact.
 pub const ALIGNMENT: usize = 16;
 
@@ -37,6 +47,10 @@ pub struct Header {
     pub golden: (u32, u32),
     /// As stored; [`Header::parse`] has compared it.
     pub crc: u32,
+    /// Whether it bears a signature, which this crate does not verify.
+    pub signed: bool,
+    /// Larger in a later model of the same owner.
+    pub counter: u32,
 }
 
 impl Header {
@@ -53,15 +67,21 @@ impl Header {
         if word(4) as u16 != FORMAT_VERSION {
             return Err(Error::UnsupportedVersion);
         }
-        if word(4) >> 16 != 0 || head.iter().skip(40).any(|&byte| byte != 0) {
+        let flags = (word(4) >> 16) as u16;
+        let signed = flags & FLAG_SIGNED != 0;
+        let bytes_of = |from: usize, to: usize| head.iter().take(to).skip(from);
+        let unsigned_but_signature = !signed && bytes_of(SIGNATURE_AT, SIGNED_AT).any(|&byte| byte != 0);
+        if flags & !FLAG_SIGNED != 0 || unsigned_but_signature || bytes_of(108, HEADER_BYTES).any(|&byte| byte != 0) {
             return Err(Error::UnsupportedFlag);
         }
         let header = Header {
             total: word(8),
-            manifest: (word(12), word(16)),
-            weights: (word(20), word(24)),
-            golden: (word(28), word(32)),
-            crc: word(36),
+            manifest: (word(84), word(88)),
+            weights: (word(92), word(96)),
+            golden: (word(100), word(104)),
+            crc: word(CRC_AT),
+            signed,
+            counter: word(80),
         };
         let whole = bytes.get(..header.total as usize).ok_or(Error::Truncated)?;
         let mut end = HEADER_BYTES as u32;
@@ -84,29 +104,66 @@ impl Header {
     /// CRC-32 of a whole artifact, its own four bytes left out.
     pub fn checksum(artifact: &[u8]) -> u32 {
         let mut digest = CRC.digest();
-        digest.update(artifact.get(..36).unwrap_or(&[]));
-        digest.update(artifact.get(40..).unwrap_or(&[]));
+        digest.update(artifact.get(..CRC_AT).unwrap_or(&[]));
+        digest.update(artifact.get(CRC_AT + 4..).unwrap_or(&[]));
         digest.finalize()
     }
 
-    /// The header's bytes, with the CRC as given.
+    /// The header's bytes, with the CRC as given and without a signature.
     pub fn to_bytes(&self) -> [u8; HEADER_BYTES] {
         let mut out = [0; HEADER_BYTES];
-        let words = [
-            u32::from_le_bytes(MAGIC),
-            FORMAT_VERSION.into(),
-            self.total,
+        let flags = if self.signed { u32::from(FLAG_SIGNED) << 16 } else { 0 };
+        let front = [u32::from_le_bytes(MAGIC), u32::from(FORMAT_VERSION) | flags, self.total, self.crc];
+        let signed = [
+            self.counter,
             self.manifest.0,
             self.manifest.1,
             self.weights.0,
             self.weights.1,
             self.golden.0,
             self.golden.1,
-            self.crc,
         ];
-        for (bytes, word) in out.chunks_exact_mut(4).zip(words) {
-            bytes.copy_from_slice(&word.to_le_bytes());
-        }
+        let mut put = |at: usize, words: &[u32]| {
+            for (bytes, word) in out.chunks_exact_mut(4).skip(at / 4).zip(words) {
+                bytes.copy_from_slice(&word.to_le_bytes());
+            }
+        };
+        put(0, &front);
+        put(SIGNED_AT, &signed);
         out
     }
+}
+
+/// The signature of an artifact's bytes and what it signs; `None` where they are shorter than a header.
+/// Neither is checked.
+pub fn signature(artifact: &[u8]) -> Option<(&[u8; 64], &[u8])> {
+    let (front, message) = artifact.split_at_checked(SIGNED_AT)?;
+    Some((front.last_chunk::<64>()?, message))
+}
+
+/// What a header says of its artifact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Bytes of the artifact.
+    pub total: u32,
+    /// Its CRC-32.
+    pub crc: u32,
+    /// Whether it bears a signature.
+    pub signed: bool,
+    /// Its counter.
+    pub counter: u32,
+}
+
+/// What the header at the start of `bytes` says, if it is one of this version; nothing of it is checked.
+pub fn named(bytes: &[u8]) -> Result<Named, Error> {
+    let head = bytes.first_chunk::<HEADER_BYTES>().ok_or(Error::Truncated)?;
+    let word = |at: usize| head.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |b| u32::from_le_bytes(*b));
+    if word(0) != u32::from_le_bytes(MAGIC) {
+        return Err(Error::BadMagic);
+    }
+    if word(4) as u16 != FORMAT_VERSION {
+        return Err(Error::UnsupportedVersion);
+    }
+    let signed = word(4) >> 16 & u32::from(FLAG_SIGNED) != 0;
+    Ok(Named { total: word(8), crc: word(CRC_AT), signed, counter: word(SIGNED_AT) })
 }

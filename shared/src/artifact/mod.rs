@@ -1,6 +1,6 @@
 //! The artifact (`.smg`): a model as bytes, read in place.
 //!
-//! `header (64) | manifest (postcard) | weights (16-byte aligned) | golden vectors`.
+//! `header (128) | manifest (postcard) | weights (16-byte aligned) | golden vectors`.
 //! [`Artifact::new_checked`] is total: any bytes give an artifact or an [`Error`]; afterwards the
 //! executor needs no further check of shapes. docs/artifact.md is the normative description.
 
@@ -10,12 +10,13 @@ mod manifest;
 mod ops;
 mod sparse;
 
-pub use header::{ALIGNMENT, FORMAT_VERSION, HEADER_BYTES, Header, MAGIC};
+pub use header::{ALIGNMENT, FORMAT_VERSION, HEADER_BYTES, Header, MAGIC, Named, named, signature};
 pub use manifest::{Bound, Class, Golden, GoldenVector, Input, Items, Manifest, Metric, Provenance, golden_sample};
 
 pub use ops::Ops;
 
 use crate::fixed::Row;
+use crate::kernel::poly::{Law, Step};
 use crate::kernel::{Sparse, group_bytes, runs};
 use crate::op::{Layout, Region, Width};
 
@@ -49,6 +50,8 @@ pub enum Error {
     TrailingBytes = 12,
     /// The bytes do not start at a 16-byte boundary.
     Misaligned = 13,
+    /// The model computes in f32, which this core has no instructions for.
+    NeedsFloat = 14,
 }
 
 impl Error {
@@ -68,6 +71,9 @@ impl Error {
             Error::Overflow => "a weight row could overflow its accumulator; export it again",
             Error::TrailingBytes => "bytes follow the end of the artifact; copy or export it again",
             Error::Misaligned => "the artifact does not lie at a 16-byte boundary in memory",
+            Error::NeedsFloat => {
+                "the model computes in f32, for which this board has no instructions; train it with --set arithmetic=fixed"
+            }
         }
     }
 
@@ -88,6 +94,7 @@ impl Error {
             Overflow,
             TrailingBytes,
             Misaligned,
+            NeedsFloat,
         ]
         .into_iter()
         .find(|&error| error as u8 == code)
@@ -215,6 +222,16 @@ impl<'a> Artifact<'a> {
 
     /// `n` rows at `at`.
     pub fn rows(&self, at: u32, n: usize) -> Result<&'a [Row], Error> {
+        self.constants(at, n)
+    }
+
+    /// `n` steps of a program at `at`.
+    pub fn steps(&self, at: u32, n: usize) -> Result<&'a [Step], Error> {
+        self.constants(at, n)
+    }
+
+    /// `n` laws at `at`.
+    pub fn laws(&self, at: u32, n: usize) -> Result<&'a [Law], Error> {
         self.constants(at, n)
     }
 

@@ -170,6 +170,15 @@ impl Fields<'_> {
                 rows: self.word()?,
             },
             11 => Op::Embed { y: first, vocabulary: self.half()?, dim: self.half()?, table: self.word()? },
+            12 => Op::Poly {
+                registers: first,
+                state: self.region()?,
+                y: self.region()?,
+                inputs: self.half()?,
+                float: self.flag()?,
+                steps: self.word()?,
+                laws: self.word()?,
+            },
             _ => return None,
         })
     }
@@ -190,7 +199,7 @@ mod tests {
         let width = || prop_oneof![Just(Width::I8), Just(Width::I16), Just(Width::I32)];
         let words = || any::<[u32; 5]>();
         (
-            0..12,
+            0..13,
             [region(), region(), region(), region(), region()],
             width(),
             words(),
@@ -228,7 +237,8 @@ mod tests {
                             let layout = if lo < 0 { Layout::Csr } else { Layout::Blocks };
                             Op::Sparse { x, y, width, relu, layout, groups: a, counts: b, entries: c, rows: d }
                         }
-                        _ => Op::Embed { y, vocabulary: bases, dim: multiplier as u16, table: a },
+                        11 => Op::Embed { y, vocabulary: bases, dim: multiplier as u16, table: a },
+                        _ => Op::Poly { registers: z, state: acc, y, inputs: bases, float: relu, steps: a, laws: b },
                     }
                 },
             )
@@ -255,7 +265,7 @@ mod tests {
                 (Some(ours), Ok((theirs, _))) => prop_assert_eq!(ours, theirs),
                 (None, Err(_)) => prop_assert!(!ours.is_done()),
                 // Only a u16 in more bytes than it needs is read here and refused there.
-                (Some(Op::Gate { .. } | Op::Mix { .. } | Op::Embed { .. }), Err(_)) => {}
+                (Some(Op::Gate { .. } | Op::Mix { .. } | Op::Embed { .. } | Op::Poly { .. }), Err(_)) => {}
                 (ours, theirs) => prop_assert!(false, "{ours:?} {theirs:?}"),
             }
         }

@@ -6,6 +6,7 @@
 
 use crate::fixed::{Row, requant};
 
+pub mod arch;
 mod dense;
 mod embed;
 mod gate;
@@ -13,6 +14,7 @@ mod matching;
 mod mix;
 mod naive;
 mod pointwise;
+pub mod poly;
 mod portable;
 mod sparse;
 mod unit_rms;

@@ -36,6 +36,13 @@ fn requests(model: &Aligned) -> Result<Vec<u8>> {
         Ask::Samples { at: 0, last: Some(3), data: &data[..bytes] },
         Ask::Peek { op: 3, from: 0 },
         Ask::Stats,
+        Ask::Begin { header: model.first_chunk::<128>().context("a header")? },
+        Ask::Chunk { at: 128, data: &model[128..160] },
+        Ask::Commit { model: 1 },
+        Ask::Teach { name: "wave", attributes: &[3; 12] },
+        Ask::Class { index: 0 },
+        Ask::Explain { class: 0, from: 0 },
+        Ask::Forget { name: "wave" },
     ];
     let mut out = Vec::new();
     for (id, ask) in (1..).zip(asks) {

@@ -54,6 +54,11 @@ impl BimtRun {
         let member = grid.members(self.seeds.0, self.seeds.1)?.into_iter().nth(index).context("no such member")?;
         Ok((Settings::of(&member.settings)?, member))
     }
+
+    /// Whether its figure is an accuracy: larger is better.
+    fn counts(&self) -> bool {
+        self.member(self.best).and_then(|(s, _)| s.task()).is_ok_and(Task::counts)
+    }
 }
 
 /// Members of one task.
@@ -142,6 +147,9 @@ pub fn train(request: &Request, folder: &Path, place: &Place) -> Result<Value> {
     }
     if request.engine.as_deref() == Some("candle") {
         bail!("bimt trains by the fused engine (in-context regression by candle of itself): leave --engine out");
+    }
+    if request.device.as_deref() == Some("cuda") {
+        bail!("bimt trains on the CPU: leave --device out");
     }
     let grid = Grid::of(&request.set)?;
     let members = grid.members(request.seed, request.population)?;
@@ -308,20 +316,25 @@ fn page_of<T: Float>(folder: &Path, run: &BimtRun, place: &Place) -> Result<Page
 
 /// Held-out figures by point of the grid.
 fn spreads(run: &BimtRun) -> Vec<Spread> {
-    let mut labels: Vec<&str> = run.members.iter().map(|(_, f)| f.label.as_str()).collect();
+    let (grid, best_first) = (Grid { axes: run.axes.clone() }, run.counts());
+    let members = grid.members(run.seeds.0, run.seeds.1).unwrap_or_default();
+    let mut labels: Vec<String> = members.iter().map(|m| m.point_label(&grid)).collect();
     labels.dedup();
     let each = labels.into_iter().map(|label| {
         let of_point = run.members.iter().filter(|(_, f)| f.label == label);
         let mut figures: Vec<f64> = of_point.map(|(_, f)| f.test).collect();
         figures.sort_unstable_by(f64::total_cmp);
+        let best = if best_first { figures.last() } else { figures.first() };
+        let failed = run.failed.iter().filter(|(i, ..)| members.get(*i).is_some_and(|m| m.point_label(&grid) == label));
+        let failed = failed.count();
         Spread {
-            label: label.to_string(),
             done: figures.len(),
-            failed: 0,
-            count: figures.len(),
-            best: figures.first().copied().unwrap_or(f64::NAN),
+            failed,
+            count: figures.len() + failed,
+            best: best.copied().unwrap_or(f64::NAN),
             median: quantile(&figures, 0.5),
             quartiles: (quantile(&figures, 0.25), quantile(&figures, 0.75)),
+            label,
         }
     });
     each.collect()

@@ -139,7 +139,7 @@ fn held_out<T: Float>(task: Task, samples: &crate::engine::Samples<T>) -> Result
             Truths::Values(data.chunks(*width).map(|row| row.iter().map(|v| v.f64() as f32).collect()).collect())
         }
     };
-    Ok(Samples { ids: (0..inputs.len() as u32).collect(), inputs, truths })
+    Ok(Samples { ids: (0..inputs.len() as u32).collect(), inputs, truths, ordered: false })
 }
 
 pub fn samples(provenance: &Provenance<'_>, data: Option<&str>, place: &Place) -> Result<Samples> {

@@ -28,7 +28,7 @@ pub struct Shown<'a> {
     pub settings: &'a Settings,
     /// The member's seed.
     pub seed: u64,
-    /// The population that it comes from.
+    /// The population that it comes from: held-out figures before pruning by point of the grid.
     pub spreads: &'a [Spread],
     /// Its sheets and weight matrices.
     pub wiring: &'a Wiring,
@@ -79,7 +79,7 @@ pub fn page(shown: &Shown<'_>) -> Page {
         .section(curves(shown))
         .section(pruning(shown))
         .section(modules(shown))
-        .section(population(shown.spreads))
+        .section(population(*task, shown.spreads))
 }
 
 /// The network before training, after it, and pruned.
@@ -238,23 +238,25 @@ fn members(shown: &Shown<'_>) -> (Vec<(usize, [String; 3])>, usize) {
 }
 
 /// The population that the network comes from.
-fn population(spreads: &[Spread]) -> Section {
-    let mut table = Table::new(["settings", "done", "failed", "of", "best loss", "median", "quartiles"]);
-    let loss = |v: f64| if v.is_finite() { format!("{v:.2e}") } else { "–".into() };
+fn population(task: Task, spreads: &[Spread]) -> Section {
+    let mut table = Table::new(["settings", "done", "failed", "of", "best", "median", "quartiles"]);
     for s in spreads {
         let label = if s.label.is_empty() { "as above".into() } else { s.label.clone() };
-        let quartiles = format!("{} to {}", loss(s.quartiles.0), loss(s.quartiles.1));
+        let quartiles = format!("{} to {}", figure(task, s.quartiles.0), figure(task, s.quartiles.1));
         table = table.row(vec![
             label.into(),
             s.done.into(),
             s.failed.into(),
             s.count.into(),
-            loss(s.best).into(),
-            loss(s.median).into(),
+            figure(task, s.best).into(),
+            figure(task, s.median).into(),
             quartiles.into(),
         ]);
     }
-    Section::new("Population").table(table, "Training loss at the end, over the members of each setting.")
+    Section::new("Population").table(
+        table,
+        format!("The {} of trained networks before pruning, over the members of each setting.", held_out(task)),
+    )
 }
 
 /// The network at `places` with the connections whose parameters are `at`.

@@ -55,6 +55,7 @@ pub fn held_out() -> Samples {
         ids: (0..counts.len() as u32).collect(),
         truths: Truths::Values(x.map(|x| vec![x * x]).collect()),
         inputs: counts.iter().map(|&c| vec![c]).collect(),
+        ordered: false,
     }
 }
 

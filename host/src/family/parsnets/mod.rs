@@ -29,12 +29,13 @@ mod settings;
 mod standardise;
 mod tables;
 mod targets;
+mod taught;
 mod train;
 
 use std::path::Path;
 
 use anyhow::Result;
-use smidgen_shared::artifact::Provenance;
+use smidgen_shared::artifact::{Artifact, Provenance};
 
 use super::{About, Export, Family, Place, Reproduce, Samples, Truths};
 use crate::compress;
@@ -104,7 +105,17 @@ impl Family for ParsNets {
         };
         let name = |&row: &u32| dataset.classes[usize::from(dataset.class[row as usize])].clone();
         let inputs = ids.iter().map(|&row| crate::infer::raw(&dataset, row as usize)).collect::<Result<_>>()?;
-        Ok(Samples { truths: Truths::Classes(ids.iter().map(name).collect()), inputs, ids })
+        Ok(Samples { truths: Truths::Classes(ids.iter().map(name).collect()), inputs, ids, ordered: false })
+    }
+
+    fn class_row(
+        &self,
+        model: &Artifact<'_>,
+        name: &str,
+        attributes: Option<&[f32]>,
+        place: &Place,
+    ) -> Result<Vec<f32>> {
+        taught::class_row(model, name, attributes, place)
     }
 
     fn reproduce(&self, request: &Reproduce, place: &Place) -> Result<serde_json::Value> {

@@ -1,0 +1,300 @@
+//! Why a class got its score: whole numbers, one a feature and one a base network.
+//!
+//! A composite of linear networks is linear in its input once the gate has chosen: with class row a, base
+//! networks k of weight g_k and the networks' maps `W₀ x + b₀`, `U_k (V_k x + b_k) + u_k`,
+//!
+//! ```text
+//! score ≈ constant + Σ_j feature_j            feature_j = x_j · a·(W₀ + Σ_k g_k U_k V_k)_j
+//! score ≈ common + Σ_k network_k + class      network_k = g_k a·(U_k (V_k x + b_k) + u_k)
+//! ```
+//!
+//! All factors are those of the artifact, in 40 + 24 bits. What the forward pass rounds and clamps, and a seen
+//! class's handicap, is the difference to the score it gave; whoever shows the terms shows that too, and then they
+//! sum exactly. Both sides run this function, so host and device give the same bits.
+
+use crate::artifact::Artifact;
+use crate::fixed::Row;
+use crate::op::{Op, Region};
+
+/// Most elements of the map's output: they are kept on the stack.
+pub const MAX_WIDTH: usize = 64;
+/// Most terms a call.
+pub const MAX_TERMS: usize = 32;
+
+/// Why there is no explanation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// Between features and scores lies more than a linear map or a composite of such; or it is too wide.
+    NotLinear,
+    /// No such class, or no such term.
+    NothingThere,
+}
+
+/// A model whose scores can be explained.
+struct Linear {
+    /// Index of the operator that maps, and itself.
+    map: (u8, Op),
+    /// The common map that a composite adds to.
+    base: Option<Op>,
+    /// Multiplier of the rescale behind the map.
+    rescale: Option<i32>,
+    /// The class table.
+    table: Option<Op>,
+    x: Region,
+}
+
+impl Linear {
+    #[inline(never)]
+    fn of(model: &Artifact<'_>) -> Result<Linear, Error> {
+        let mut found: Option<Linear> = None;
+        let mut input = Region { at: 0, len: 0 };
+        for (i, op) in (0u8..).zip(model.ops()) {
+            let ends = found.as_ref().is_some_and(|found| found.table.is_some());
+            match op {
+                Op::Standardise { y, .. } => input = y,
+                Op::UnitRms { x, y, .. } if found.is_none() && x == input => input = y,
+                // A gate only chooses; a common map is found by the composite that reads it.
+                Op::Gate { x, .. } if found.is_none() && x == input => {}
+                Op::Mix { x, base, .. } if x == input => {
+                    let before = found.take();
+                    let common = base.map(|region| before.filter(|f| f.map.1.output().0 == region).map(|f| f.map.1));
+                    let base = match common {
+                        None => None,
+                        Some(Some(op)) => Some(op),
+                        Some(None) => return Err(Error::NotLinear),
+                    };
+                    found = Some(Linear { map: (i, op), base, rescale: None, table: None, x });
+                }
+                Op::Dense { x, relu: false, .. } | Op::LowRank { x, .. } if found.is_none() && x == input => {
+                    found = Some(Linear { map: (i, op), base: None, rescale: None, table: None, x });
+                }
+                Op::Gate { x, .. } if x == input && !ends => {}
+                Op::Rescale { x, multiplier, .. } if !ends => match &mut found {
+                    Some(f) if f.map.1.output().0 == x && f.rescale.is_none() => f.rescale = Some(multiplier),
+                    _ => return Err(Error::NotLinear),
+                },
+                Op::Match { .. } if !ends => match &mut found {
+                    Some(f) => f.table = Some(op),
+                    None => return Err(Error::NotLinear),
+                },
+                _ => return Err(Error::NotLinear),
+            }
+        }
+        let found = found.ok_or(Error::NotLinear)?;
+        let wide = found.map.1.output().0.len as usize > MAX_WIDTH;
+        if wide || found.rescale.is_some() && found.table.is_none() { Err(Error::NotLinear) } else { Ok(found) }
+    }
+}
+
+/// The operator up to which to run the model before [`terms`]: the last before the map.
+pub fn stop(model: &Artifact<'_>) -> Result<u8, Error> {
+    Ok(Linear::of(model)?.map.0.saturating_sub(1))
+}
+
+/// Networks among the terms: the common map, then those that the gate keeps, in its order.
+pub fn networks(model: &Artifact<'_>) -> Result<usize, Error> {
+    Ok(match Linear::of(model)?.map.1 {
+        Op::Mix { gate, .. } => 1 + gate.len as usize / 2,
+        _ => 1,
+    })
+}
+
+/// Number of terms: the constant, the networks, the features.
+pub fn count(model: &Artifact<'_>) -> Result<usize, Error> {
+    Ok(1 + networks(model)? + Linear::of(model)?.x.len as usize)
+}
+
+/// Row of a class that the model was taught.
+#[derive(Clone, Copy)]
+pub struct Taught<'a> {
+    /// As many as the table has attributes.
+    pub weights: &'a [i8],
+    /// The row's constants.
+    pub row: Row,
+}
+
+/// Terms `from..` of the score of class `class` into `out`, at most [`MAX_TERMS`]; how many. `arena` is as a run up to
+/// [`stop`] left it. `taught` stands for a class beyond the model's own.
+pub fn terms(
+    model: &Artifact<'_>,
+    arena: &[u8],
+    class: usize,
+    taught: Option<Taught<'_>>,
+    from: usize,
+    out: &mut [i32],
+) -> Result<usize, Error> {
+    let linear = Linear::of(model)?;
+    let bytes = |region: Region| {
+        let part = arena.get(region.at as usize..).and_then(|rest| rest.get(..region.len as usize));
+        part.and_then(|part| bytemuck::try_cast_slice::<u8, i8>(part).ok()).ok_or(Error::NothingThere)
+    };
+    let x = bytes(linear.x)?;
+    let total = count(model)?;
+    let wanted = total.saturating_sub(from).min(MAX_TERMS).min(out.len());
+    if wanted == 0 {
+        return Err(Error::NothingThere);
+    }
+    let mut sums = Sums { from, x, terms: [0; MAX_TERMS], networks: networks(model)? };
+    let mut pull = [0i64; MAX_WIDTH];
+    let width = linear.map.1.output().0.len as usize;
+    if width > MAX_WIDTH {
+        return Err(Error::NotLinear);
+    }
+    let pull = &mut pull;
+    class_pull(model, &linear, class, taught, pull, &mut sums)?;
+    let corrupt = |_| Error::NothingThere;
+    match linear.map.1 {
+        Op::Mix { gate, z, y, bases, v, v_rows, u, u_bias, multipliers, .. } => {
+            let (rank, n_out, bases) = (z.len as usize, y.len as usize, usize::from(bases));
+            if let Some(base) = linear.base {
+                let mut pull = *pull;
+                plain(model, &base, &mut pull, &mut sums)?;
+            }
+            let multipliers = model.i32s(multipliers, n_out).map_err(corrupt)?;
+            for (pull, &m) in pull.iter_mut().zip(multipliers) {
+                *pull = times(*pull, m);
+            }
+            let inner = if rank == 0 { x.len() } else { rank };
+            let u = model.i8s(u, bases * n_out * inner).map_err(corrupt)?;
+            let u_bias = model.i32s(u_bias, bases * n_out).map_err(corrupt)?;
+            let v = model.i8s(v, bases * rank * x.len()).map_err(corrupt)?;
+            let v_rows = model.rows(v_rows, bases * rank).map_err(corrupt)?;
+            for (n, [index, g]) in bytes(gate)?.as_chunks().0.iter().enumerate() {
+                let k = usize::from(*index as u8);
+                let biases = part(u_bias, k, n_out);
+                for (pull, &bias) in pull.iter().zip(biases) {
+                    sums.constant(2 + n, share(pull.wrapping_mul(bias.into()), i64::from(*g as u8)));
+                }
+                let inside = (part(v, k, rank * x.len()), part(v_rows, k, rank));
+                sums.network(2 + n, pull, part(u, k, n_out * inner), inside, i64::from(*g as u8));
+            }
+        }
+        ref map => plain(model, map, pull, &mut sums)?,
+    }
+    for (out, term) in out.iter_mut().zip(sums.terms).take(wanted) {
+        *out = (term.wrapping_add(1 << 23) >> 24) as i32;
+    }
+    Ok(wanted)
+}
+
+/// What one unit of each of the map's outputs adds to the score, in 2⁻²⁴.
+fn class_pull(
+    model: &Artifact<'_>,
+    linear: &Linear,
+    class: usize,
+    taught: Option<Taught<'_>>,
+    pull: &mut [i64; MAX_WIDTH],
+    sums: &mut Sums<'_>,
+) -> Result<(), Error> {
+    let Some(Op::Match { x, y, weights, rows, .. }) = linear.table else {
+        *pull.get_mut(class).ok_or(Error::NothingThere)? = 1 << 24;
+        return Ok(());
+    };
+    let (n, classes) = (x.len as usize, y.len as usize);
+    let (weights, row) = match taught {
+        Some(taught) => (taught.weights, taught.row),
+        None => {
+            let weights = model.i8s(weights, n * classes).map_err(|_| Error::NothingThere)?;
+            let rows = model.rows(rows, classes).map_err(|_| Error::NothingThere)?;
+            let row = *rows.get(class).ok_or(Error::NothingThere)?;
+            (weights.get(class.wrapping_mul(n)..).unwrap_or(&[]), row)
+        }
+    };
+    for (pull, &a) in pull.iter_mut().zip(weights) {
+        let direct = i64::from(a) * i64::from(row.multiplier);
+        *pull = linear.rescale.map_or(direct, |m| times(direct, m));
+    }
+    sums.constant(0, i64::from(row.bias) * i64::from(row.multiplier));
+    Ok(())
+}
+
+/// A dense or low-rank map: the common network.
+fn plain(model: &Artifact<'_>, op: &Op, pull: &mut [i64; MAX_WIDTH], sums: &mut Sums<'_>) -> Result<(), Error> {
+    let (x, y, v, v_rows, rank, u, u_rows) = match *op {
+        Op::Dense { x, y, weights, rows, .. } => (x, y, 0, 0, 0, weights, rows),
+        Op::LowRank { x, z, y, v, v_rows, u, u_rows, .. } => (x, y, v, v_rows, z.len as usize, u, u_rows),
+        _ => return Err(Error::NotLinear),
+    };
+    let corrupt = |_| Error::NothingThere;
+    let (n_in, n_out) = (x.len as usize, y.len as usize);
+    let inner = if rank == 0 { n_in } else { rank };
+    let (v, v_rows) = (model.i8s(v, n_in * rank).map_err(corrupt)?, model.rows(v_rows, rank).map_err(corrupt)?);
+    let (u, u_rows) = (model.i8s(u, inner * n_out).map_err(corrupt)?, model.rows(u_rows, n_out).map_err(corrupt)?);
+    for (pull, row) in pull.iter_mut().zip(u_rows) {
+        *pull = times(*pull, row.multiplier);
+        sums.constant(1, pull.wrapping_mul(row.bias.into()));
+    }
+    sums.network(1, pull, u, (v, v_rows), 128);
+    Ok(())
+}
+
+/// The `k`-th run of `len` elements.
+fn part<T>(all: &[T], k: usize, len: usize) -> &[T] {
+    all.get(k.wrapping_mul(len)..).and_then(|rest| rest.get(..len)).unwrap_or(&[])
+}
+
+/// The terms that are asked for, in 2⁻²⁴.
+struct Sums<'x> {
+    from: usize,
+    x: &'x [i8],
+    terms: [i64; MAX_TERMS],
+    networks: usize,
+}
+
+impl Sums<'_> {
+    #[inline(never)]
+    fn add(&mut self, term: usize, value: i64) {
+        if let Some(sum) = term.checked_sub(self.from).and_then(|i| self.terms.get_mut(i)) {
+            *sum = sum.wrapping_add(value);
+        }
+    }
+
+    /// Something that no feature brings: part of the constant, and of a network (0: of none).
+    fn constant(&mut self, network: usize, value: i64) {
+        self.add(0, value);
+        if network > 0 {
+            self.add(network, value);
+        }
+    }
+
+    /// A network `U (V x + b)` of weight g/128, `U` alone where `V` is empty: its features, and V's biases.
+    fn network(&mut self, network: usize, pull: &[i64], u: &[i8], (v, v_rows): (&[i8], &[Row]), g: i64) {
+        let inner = if v_rows.is_empty() { self.x.len() } else { v_rows.len() };
+        for r in 0..inner {
+            let mut sum = 0i64;
+            for (i, pull) in pull.iter().enumerate() {
+                let weight = u.get(i.wrapping_mul(inner).wrapping_add(r)).copied().unwrap_or(0);
+                sum = sum.wrapping_add(pull.wrapping_mul(weight.into()));
+            }
+            let sum = share(sum, g);
+            let Some(row) = v_rows.get(r) else {
+                self.feature(network, r, sum);
+                continue;
+            };
+            let sum = times(sum, row.multiplier);
+            self.constant(network, sum.wrapping_mul(row.bias.into()));
+            for (j, &weight) in part(v, r, self.x.len()).iter().enumerate() {
+                self.feature(network, j, sum.wrapping_mul(weight.into()));
+            }
+        }
+    }
+
+    /// What feature `j` brings by `pull`, a unit of it.
+    #[inline(never)]
+    fn feature(&mut self, network: usize, j: usize, pull: i64) {
+        let value = pull.wrapping_mul(self.x.get(j).copied().unwrap_or(0).into());
+        self.add(1 + self.networks + j, value);
+        self.add(network, value);
+    }
+}
+
+/// `x·m / 2²⁴`, rounded down; exact for |x| < 2⁵⁵, and total.
+fn times(x: i64, m: i32) -> i64 {
+    let (high, low) = (x >> 24, x & 0xff_ffff);
+    high.wrapping_mul(m.into()).wrapping_add(low.wrapping_mul(m.into()) >> 24)
+}
+
+/// `x·g / 128`.
+fn share(x: i64, g: i64) -> i64 {
+    x.wrapping_mul(g) >> 7
+}
