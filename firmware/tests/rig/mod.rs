@@ -269,6 +269,7 @@ pub fn build(seed: u64, counter: u32, padding: usize) -> Bytes {
     let classes: Vec<u8> =
         ["left", "right"].iter().flat_map(|name| postcard::to_stdvec(&Class { name, seen: true }).unwrap()).collect();
     let manifest = postcard::to_stdvec(&Manifest {
+        unit: 1.0,
         family: "rig",
         input: Input::Vector { len: INPUTS as u16 },
         arena_bytes: 24,
