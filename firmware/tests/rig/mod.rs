@@ -4,7 +4,6 @@
 use smidgen_firmware::{Board, Memory, Power, RamFlash, Storage, Trust, run};
 use smidgen_shared::{
     artifact::{self, Artifact, Class, Golden, GoldenVector, HEADER_BYTES, Header, Input, Manifest},
-    fixed::Row,
     kernel::Portable,
     op::{Op, Region, Width},
     run::Runner,
@@ -107,7 +106,7 @@ impl Rig {
     /// Power was lost and is back: RAM is gone, flash is as it was.
     pub fn restart(&mut self) {
         self.power.restore();
-        self.memory = Box::new(Memory::new());
+        *self.memory = Memory::new();
     }
 
     /// Feeds `bytes` and gives all that comes back.

@@ -115,6 +115,7 @@ impl<T: Float> Candle<T> {
         let mut all = Vec::new();
         for ((gradient, var), shape) in gradients.iter().zip(&self.tensors).zip(&self.shapes) {
             let len: usize = shape.iter().product();
+            #[allow(clippy::type_complexity)] // coefficients and the factor of one kind
             let coefficients = |pick: &dyn Fn(&Penalty<T>) -> (&Vec<T>, f64)| -> Result<Tensor> {
                 let mut values = Vec::with_capacity(len * self.penalties.len());
                 for penalty in &self.penalties {
