@@ -32,18 +32,11 @@ impl Bytes {
         Bytes(words, bytes.len())
     }
     pub fn get(&self) -> &[u8] {
-        &bytemuck(&self.0)[..self.1]
+        &bytemuck::cast_slice(&self.0)[..self.1]
     }
     fn get_mut(&mut self) -> &mut [u8] {
-        // SAFETY: a u128 has no invalid bytes and no padding.
-        let all = unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast::<u8>(), 16 * self.0.len()) };
-        &mut all[..self.1]
+        &mut bytemuck::cast_slice_mut(&mut self.0)[..self.1]
     }
-}
-
-fn bytemuck(words: &[u128]) -> &[u8] {
-    // SAFETY: a u128 has no invalid bytes and no padding.
-    unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), 16 * words.len()) }
 }
 
 /// The board's end of a link: what is to come in, what went out.
