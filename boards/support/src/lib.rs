@@ -24,7 +24,7 @@ pub use trust::TRUST;
 pub use uart::{Uart, cmsdk::Cmsdk, nrf51::Nrf51, ns16550::Ns16550, pl011::Pl011, stm32::Stm32};
 
 use smidgen_firmware::{Board, Mark};
-pub use smidgen_firmware::{Flash, FlashError, Memory, Storage};
+pub use smidgen_firmware::{Flash, FlashError, Memory, Storage, Trust};
 
 /// A board with a UART as its link. Everything that `smidgen_firmware::serve` asks for.
 pub struct SerialBoard<U: 'static> {

@@ -2,6 +2,7 @@
 
 use super::*;
 use object::{Object, ObjectSection, ObjectSymbol};
+use smidgen_shared::artifact;
 use std::{
     fs,
     io::{BufRead, BufReader, Read},

@@ -121,7 +121,7 @@ fn find(
     if system.file.sampling.normalise {
         // Where f is divided by its norm only its direction counts, and so it is with rows: else a few samples far
         // out, whose monomials are large, would drown the others.
-        for mut row in g.row_iter_mut() {
+        for row in g.row_iter_mut() {
             let length = row.norm_l2();
             if length > 0.0 {
                 row.iter_mut().for_each(|v| *v /= length);
