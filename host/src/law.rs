@@ -260,7 +260,7 @@ fn median_of_ranks(ranks: &mut [usize], sorted: &[f64]) -> f64 {
     let (below, upper, _) = ranks.select_nth_unstable(half);
     let upper = sorted[*upper];
     match below.iter().max() {
-        Some(&lower) if sorted.len() % 2 == 0 => 0.5 * (sorted[lower] + upper),
+        Some(&lower) if sorted.len().is_multiple_of(2) => 0.5 * (sorted[lower] + upper),
         _ => upper,
     }
 }

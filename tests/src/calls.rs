@@ -33,7 +33,9 @@ pub fn thumb(code: &[u8], base: u64, targets: &BTreeSet<u64>) -> Vec<u64> {
 
 /// The same for RISC-V (Unprivileged ISA: JAL, AUIPC with JALR; C.JAL, C.J).
 pub fn riscv(code: &[u8], base: u64, targets: &BTreeSet<u64>) -> Vec<u64> {
-    let word = |at: usize| code.get(at..at + 4).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    // Zeros follow the end: a compressed instruction may be the last.
+    let byte = |at: usize| code.get(at).copied().unwrap_or(0);
+    let word = |at: usize| u32::from_le_bytes([byte(at), byte(at + 1), byte(at + 2), byte(at + 3)]);
     let mut found = Vec::new();
     for at in (0..code.len().saturating_sub(1)).step_by(2) {
         let w = word(at);

@@ -117,8 +117,8 @@ fn a_wrist_gives_the_hosts_scores_and_classes() {
     let artifact = spar.model.artifact().unwrap();
     let mut arena = Vec::new();
     let mut host = Host::new(artifact, &mut arena).unwrap();
-    let (mut memory, mut link) = (Memory::<WORDS>::new(), Loopback::<4096>::new());
-    let power = Power::on();
+    let (mut memory, mut link) = (Memory::<WORDS>::new(), Loopback::<4096>::new(&[]));
+    let power = Power::new();
     let mut flash = [[u128::MAX; SLOT / 16]; 3];
     let [mut a, mut b, mut records] = flash.each_mut().map(|words| {
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(words);

@@ -30,7 +30,7 @@ fn kinds(bytes: &[u8]) -> BTreeSet<&'static str> {
 fn the_frames_of_the_seeds_are_requests() {
     use smidgen_shared::wire::{Ask, FrameReader, MAX_FRAME, Request, decode};
     let mut rest: &[u8] = include_bytes!("../../fuzz/seeds/wire/requests");
-    let mut asked = [false; 4];
+    let mut asked = [false; 11];
     let mut reader = FrameReader::<MAX_FRAME>::new();
     while let [_, length, more @ ..] = rest {
         let (chunk, after) = more.split_at(usize::from(*length) * 4);
@@ -43,8 +43,15 @@ fn the_frames_of_the_seeds_are_requests() {
                 Ask::Samples { .. } => 1,
                 Ask::Peek { .. } => 2,
                 Ask::Stats => 3,
+                Ask::Begin { .. } => 4,
+                Ask::Chunk { .. } => 5,
+                Ask::Commit { .. } => 6,
+                Ask::Teach { .. } => 7,
+                Ask::Forget { .. } => 8,
+                Ask::Class { .. } => 9,
+                Ask::Explain { .. } => 10,
             }] = true;
         }
     }
-    assert_eq!(asked, [true; 4], "{ANEW}");
+    assert_eq!(asked, [true; 11], "{ANEW}");
 }

@@ -49,7 +49,7 @@ fn counted(board: &Board, bytes: &Aligned, inputs: &[Vec<i16>]) -> Option<u64> {
 }
 
 fn ready(board: &Board) -> bool {
-    let lacks = qemu_version(&board.machine.qemu)
+    let lacks = qemu_version(&board.machine().unwrap().qemu)
         .err()
         .or_else(|| Firmware::of(board).err().filter(|error| error.to_string().contains("rustup target add")));
     if let Some(error) = &lacks {

@@ -285,7 +285,6 @@ fn nothing_is_left_unfinished() {
 
 #[test]
 fn nothing_names_one_machine() {
-    // Written in parts, so that this file does not find itself.
     let paths = [["/ro", "ot/"], ["/wo", "rk/"], ["/ho", "me/"], ["/Us", "ers/"], ["/tm", "p/"], ["C:", "\\"]]
         .map(|p| p.concat());
     let hosts = ["index.crates.io", "artifactory", "sparse+", "replace-with", "10.0.0.", "192.168."];
@@ -314,7 +313,6 @@ fn every_operator_has_its_formula() {
     assert!(all.len() >= 9, "{all:?}");
     let found = all.iter().filter(|(_, doc)| !doc.contains('`') || !doc.contains('='));
     let without: Vec<String> = found.map(|(name, _)| format!("shared/src/op.rs: {name}")).collect();
-    // Int16 to int8 and the pairs of a gate included: a reader can compute each by hand.
     none("an operator's documentation has its formula", without);
 }
 
@@ -361,7 +359,6 @@ fn every_verb_is_in_the_documents() {
             println!("SKIPPED every_verb_is_in_the_documents for {document}: it is not there");
             continue;
         };
-        // Completions print no JSON.
         let needed = verbs.iter().filter(|v| document == "README.md" || *v != "completions");
         none(&format!("{document} names every verb"), needed.filter(|v| !has_word(&text, v)).cloned().collect());
     }

@@ -13,6 +13,7 @@ const ORIGIN: usize = 0x3c40_0000;
 const PAGE: usize = 0x1_0000;
 const FIRST: usize = 64;
 
+// SAFETY: declared as the ROM has them; the module below calls them with memory that it owns.
 unsafe extern "C" {
     // In the chip's ROM (esp-rom-sys, esp32c3.rom.ld).
     fn Cache_Invalidate_Addr(address: u32, bytes: u32);

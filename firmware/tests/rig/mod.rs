@@ -4,7 +4,6 @@
 use smidgen_firmware::{Board, Memory, Power, RamFlash, Storage, Trust, run};
 use smidgen_shared::{
     artifact::{self, Artifact, Class, Golden, GoldenVector, HEADER_BYTES, Header, Input, Manifest},
-    fixed::Row,
     kernel::Portable,
     op::{Op, Region, Width},
     run::Runner,
@@ -33,18 +32,11 @@ impl Bytes {
         Bytes(words, bytes.len())
     }
     pub fn get(&self) -> &[u8] {
-        &bytemuck(&self.0)[..self.1]
+        &bytemuck::cast_slice(&self.0)[..self.1]
     }
     fn get_mut(&mut self) -> &mut [u8] {
-        // SAFETY: a u128 has no invalid bytes and no padding.
-        let all = unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast::<u8>(), 16 * self.0.len()) };
-        &mut all[..self.1]
+        &mut bytemuck::cast_slice_mut(&mut self.0)[..self.1]
     }
-}
-
-fn bytemuck(words: &[u128]) -> &[u8] {
-    // SAFETY: a u128 has no invalid bytes and no padding.
-    unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), 16 * words.len()) }
 }
 
 /// The board's end of a link: what is to come in, what went out.
@@ -107,7 +99,7 @@ impl Rig {
     /// Power was lost and is back: RAM is gone, flash is as it was.
     pub fn restart(&mut self) {
         self.power.restore();
-        self.memory = Box::new(Memory::new());
+        *self.memory = Memory::new();
     }
 
     /// Feeds `bytes` and gives all that comes back.
@@ -269,6 +261,7 @@ pub fn build(seed: u64, counter: u32, padding: usize) -> Bytes {
     let classes: Vec<u8> =
         ["left", "right"].iter().flat_map(|name| postcard::to_stdvec(&Class { name, seen: true }).unwrap()).collect();
     let manifest = postcard::to_stdvec(&Manifest {
+        unit: 1.0,
         family: "rig",
         input: Input::Vector { len: INPUTS as u16 },
         arena_bytes: 24,

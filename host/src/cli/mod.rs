@@ -10,6 +10,7 @@ mod explain;
 mod export;
 mod families;
 mod flash;
+mod forget;
 mod hand;
 mod inspect;
 mod keygen;
@@ -80,7 +81,7 @@ enum Verb {
     /// Teach a board a class by its attributes, without training
     Teach(teach::TeachArgs),
     /// Take a taught class away
-    Forget(teach::ForgetArgs),
+    Forget(forget::ForgetArgs),
     /// Why a board gave a class its score: whole numbers, a feature each, that sum to it
     Explain(explain::ExplainArgs),
     /// Watch a board: model, rate, answers, errors, link
@@ -312,7 +313,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Verb::Flash(args) => flash::run(&args, output),
         Verb::Send(args) => send::run(&args, output),
         Verb::Teach(args) => teach::teach(&args, place),
-        Verb::Forget(args) => teach::forget(&args, output),
+        Verb::Forget(args) => forget::run(&args, output),
         Verb::Explain(args) => explain::run(&args, place),
         Verb::Monitor(args) => monitor::run(&args, place),
         Verb::Keygen(args) => keygen::run(&args, output),

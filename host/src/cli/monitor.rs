@@ -134,10 +134,10 @@ fn watch(
     let until = args.seconds.map(|seconds| state.start + Duration::from_secs_f64(seconds.clamp(0.0, 1e9)));
     let (mut ticked, mut given_then) = (Instant::now() - TICK, 0);
     while !interrupt::asked() && until.is_none_or(|until| Instant::now() < until) {
-        if let Some(feed) = &mut feed {
-            if let Err(error) = one(device, feed, &mut state) {
-                state.error = Some(crate::output::chain(&error));
-            }
+        if let Some(feed) = &mut feed
+            && let Err(error) = one(device, feed, &mut state)
+        {
+            state.error = Some(crate::output::chain(&error));
         }
         if ticked.elapsed() >= TICK {
             match device.stats() {

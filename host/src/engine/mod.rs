@@ -7,6 +7,7 @@
 
 mod adamw;
 mod candle;
+mod chain;
 mod checkpoint;
 mod contract;
 mod fused;
@@ -16,7 +17,8 @@ mod samples;
 mod schedule;
 
 pub use adamw::AdamW;
-pub use candle::{Candle, Chain, Model};
+pub use candle::{Candle, Model};
+pub use chain::Chain;
 pub use checkpoint::Checkpoint;
 pub use contract::{Adam, Advance, Engine, Gradient, State, Training};
 pub use fused::{Fused, instruction_set};

@@ -214,7 +214,7 @@ impl Row {
     pub fn json(&self) -> Value {
         let tolerance = self.tolerance.map(|t| match t {
             Tolerance::AtMostTimes(factor) => format!("at most {factor} times"),
-            Tolerance::AtLeastLess(margin) if margin == 0.0 => "at least".to_string(),
+            Tolerance::AtLeastLess(0.0) => "at least".to_string(),
             Tolerance::AtLeastLess(margin) => format!("at least, less {margin}"),
             Tolerance::PlusMinus(margin) => format!("± {margin}"),
         });

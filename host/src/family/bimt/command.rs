@@ -130,6 +130,7 @@ pub fn first_steps<T: Float>(settings: &Settings, steps: usize) -> Result<f64> {
 }
 
 /// Trains a population of one task.
+#[allow(clippy::type_complexity)] // what became of the members, and their spread
 pub fn crowd<T: Float>(
     (grid, members, settings): (&Grid, &[Member], &[Settings]),
     run: &Run,

@@ -1,3 +1,5 @@
+//! The family as a whole: settings, threads, tickets, export.
+
 use super::*;
 use crate::output::Output;
 

@@ -110,6 +110,7 @@ impl Recording {
     }
 
     /// States and rates at the middle of each window, and the rates' noise over their size.
+    #[allow(clippy::type_complexity)] // states with their rates, and the rates' noise
     pub fn rates(&self, system: &System) -> Result<(Vec<(Vec<f64>, Vec<f64>)>, f64)> {
         let states = self.states(system)?;
         let n = states.len();

@@ -11,6 +11,7 @@ use crate::family::{Place, Reproduce, Row, Tolerance, reproduced};
 
 /// A count of the paper's, or one that is known: part, system, order (0: the system's own), conserved directions
 /// where the paper has them, independent laws, whether the figure is the paper's.
+#[allow(clippy::type_complexity)] // a table
 pub const COUNTS: [(&str, &str, usize, Option<usize>, usize, bool); 19] = [
     ("lotka-volterra", "lotka-volterra", 3, Some(4), 2, true),
     ("fluid-2d", "fluid-2d", 1, Some(2), 2, true),
