@@ -9,6 +9,8 @@ use smidgen_shared::features;
 
 use crate::program::Program;
 
+mod without;
+
 /// A trained model as a float program.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Graph {

@@ -83,7 +83,7 @@ pub fn describe(artifact: &Artifact<'_>) -> Value {
         "unit": manifest.unit,
         "classes": artifact.classes().map(|c| json!({"name": c.name, "seen": c.seen})).collect::<Vec<_>>(),
         "bounds": Items::<Bound>::new(manifest.bounds, manifest.bound_count.into())
-            .map(|b| json!({"board": b.board, "instructions": b.instructions, "per_sample": b.per_sample}))
+            .map(|b| json!({"board": b.board, "instructions": b.instructions, "per_sample": b.per_sample, "stack_bytes": b.stack_bytes}))
             .collect::<Vec<_>>(),
         "signed": false,
         "provenance": provenance.map(|p| json!({

@@ -157,6 +157,16 @@ pub fn instructions(input: &Input, ops: impl Iterator<Item = Op>, core: Core) ->
     total
 }
 
+/// Stack at most of any request, interrupts included, bytes. It does not depend on the model: buffers whose size does
+/// lie in the arena. Set above what painted stacks showed under every request, model check and explanation included.
+pub const fn stack_bytes(core: Core) -> u32 {
+    match core {
+        Core::ArmV6M => 4096,
+        Core::ArmV7M | Core::ArmV7EM | Core::ArmV8M => 4096,
+        Core::Rv32 => 4096,
+    }
+}
+
 /// Instructions at most for taking in one time step, by the `first` operator.
 pub fn per_sample(input: &Input, first: Option<&Op>, core: Core) -> u32 {
     let c = core.coefficients();

@@ -30,17 +30,21 @@ pub enum Error {
     NothingThere,
 }
 
-/// A model whose scores can be explained.
+/// A model whose scores can be explained. Operators are indices: decoded ones would fill a small stack.
 struct Linear {
-    /// Index of the operator that maps, and itself.
-    map: (u8, Op),
+    /// The operator that maps.
+    map: u8,
+    /// Its output.
+    y: Region,
     /// The common map that a composite adds to.
-    base: Option<Op>,
+    base: Option<u8>,
     /// Multiplier of the rescale behind the map.
     rescale: Option<i32>,
     /// The class table.
-    table: Option<Op>,
+    table: Option<u8>,
     x: Region,
+    /// The common map, then the networks that the gate keeps.
+    networks: usize,
 }
 
 impl Linear {
@@ -55,53 +59,52 @@ impl Linear {
                 Op::UnitRms { x, y, .. } if found.is_none() && x == input => input = y,
                 // A gate only chooses; a common map is found by the composite that reads it.
                 Op::Gate { x, .. } if found.is_none() && x == input => {}
-                Op::Mix { x, base, .. } if x == input => {
+                Op::Mix { x, base, gate, y, .. } if x == input => {
                     let before = found.take();
-                    let common = base.map(|region| before.filter(|f| f.map.1.output().0 == region).map(|f| f.map.1));
+                    let common = base.map(|region| before.filter(|f| f.y == region).map(|f| f.map));
                     let base = match common {
                         None => None,
                         Some(Some(op)) => Some(op),
                         Some(None) => return Err(Error::NotLinear),
                     };
-                    found = Some(Linear { map: (i, op), base, rescale: None, table: None, x });
+                    let networks = 1 + gate.len as usize / 2;
+                    found = Some(Linear { map: i, y, base, rescale: None, table: None, x, networks });
                 }
-                Op::Dense { x, relu: false, .. } | Op::LowRank { x, .. } if found.is_none() && x == input => {
-                    found = Some(Linear { map: (i, op), base: None, rescale: None, table: None, x });
+                Op::Dense { x, y, relu: false, .. } | Op::LowRank { x, y, .. } if found.is_none() && x == input => {
+                    found = Some(Linear { map: i, y, base: None, rescale: None, table: None, x, networks: 1 });
                 }
                 Op::Gate { x, .. } if x == input && !ends => {}
                 Op::Rescale { x, multiplier, .. } if !ends => match &mut found {
-                    Some(f) if f.map.1.output().0 == x && f.rescale.is_none() => f.rescale = Some(multiplier),
+                    Some(f) if f.y == x && f.rescale.is_none() => f.rescale = Some(multiplier),
                     _ => return Err(Error::NotLinear),
                 },
                 Op::Match { .. } if !ends => match &mut found {
-                    Some(f) => f.table = Some(op),
+                    Some(f) => f.table = Some(i),
                     None => return Err(Error::NotLinear),
                 },
                 _ => return Err(Error::NotLinear),
             }
         }
         let found = found.ok_or(Error::NotLinear)?;
-        let wide = found.map.1.output().0.len as usize > MAX_WIDTH;
+        let wide = found.y.len as usize > MAX_WIDTH;
         if wide || found.rescale.is_some() && found.table.is_none() { Err(Error::NotLinear) } else { Ok(found) }
     }
 }
 
 /// The operator up to which to run the model before [`terms`]: the last before the map.
 pub fn stop(model: &Artifact<'_>) -> Result<u8, Error> {
-    Ok(Linear::of(model)?.map.0.saturating_sub(1))
+    Ok(Linear::of(model)?.map.saturating_sub(1))
 }
 
 /// Networks among the terms: the common map, then those that the gate keeps, in its order.
 pub fn networks(model: &Artifact<'_>) -> Result<usize, Error> {
-    Ok(match Linear::of(model)?.map.1 {
-        Op::Mix { gate, .. } => 1 + gate.len as usize / 2,
-        _ => 1,
-    })
+    Ok(Linear::of(model)?.networks)
 }
 
 /// Number of terms: the constant, the networks, the features.
 pub fn count(model: &Artifact<'_>) -> Result<usize, Error> {
-    Ok(1 + networks(model)? + Linear::of(model)?.x.len as usize)
+    let linear = Linear::of(model)?;
+    Ok(1 + linear.networks + linear.x.len as usize)
 }
 
 /// Row of a class that the model was taught.
@@ -124,52 +127,26 @@ pub fn terms(
     out: &mut [i32],
 ) -> Result<usize, Error> {
     let linear = Linear::of(model)?;
-    let bytes = |region: Region| {
-        let part = arena.get(region.at as usize..).and_then(|rest| rest.get(..region.len as usize));
-        part.and_then(|part| bytemuck::try_cast_slice::<u8, i8>(part).ok()).ok_or(Error::NothingThere)
-    };
-    let x = bytes(linear.x)?;
-    let total = count(model)?;
+    let x = int8(arena, linear.x)?;
+    let total = 1 + linear.networks + x.len();
     let wanted = total.saturating_sub(from).min(MAX_TERMS).min(out.len());
     if wanted == 0 {
         return Err(Error::NothingThere);
     }
-    let mut sums = Sums { from, x, terms: [0; MAX_TERMS], networks: networks(model)? };
+    let mut sums = Sums { from, x, terms: [0; MAX_TERMS], networks: linear.networks };
     let mut pull = [0i64; MAX_WIDTH];
-    let width = linear.map.1.output().0.len as usize;
-    if width > MAX_WIDTH {
+    if linear.y.len as usize > MAX_WIDTH {
         return Err(Error::NotLinear);
     }
-    let pull = &mut pull;
-    class_pull(model, &linear, class, taught, pull, &mut sums)?;
-    let corrupt = |_| Error::NothingThere;
-    match linear.map.1 {
-        Op::Mix { gate, z, y, bases, v, v_rows, u, u_bias, multipliers, .. } => {
-            let (rank, n_out, bases) = (z.len as usize, y.len as usize, usize::from(bases));
-            if let Some(base) = linear.base {
-                let mut pull = *pull;
-                plain(model, &base, &mut pull, &mut sums)?;
-            }
-            let multipliers = model.i32s(multipliers, n_out).map_err(corrupt)?;
-            for (pull, &m) in pull.iter_mut().zip(multipliers) {
-                *pull = times(*pull, m);
-            }
-            let inner = if rank == 0 { x.len() } else { rank };
-            let u = model.i8s(u, bases * n_out * inner).map_err(corrupt)?;
-            let u_bias = model.i32s(u_bias, bases * n_out).map_err(corrupt)?;
-            let v = model.i8s(v, bases * rank * x.len()).map_err(corrupt)?;
-            let v_rows = model.rows(v_rows, bases * rank).map_err(corrupt)?;
-            for (n, [index, g]) in bytes(gate)?.as_chunks().0.iter().enumerate() {
-                let k = usize::from(*index as u8);
-                let biases = part(u_bias, k, n_out);
-                for (pull, &bias) in pull.iter().zip(biases) {
-                    sums.constant(2 + n, share(pull.wrapping_mul(bias.into()), i64::from(*g as u8)));
-                }
-                let inside = (part(v, k, rank * x.len()), part(v_rows, k, rank));
-                sums.network(2 + n, pull, part(u, k, n_out * inner), inside, i64::from(*g as u8));
-            }
-        }
-        ref map => plain(model, map, pull, &mut sums)?,
+    sums.constant(0, class_pull(model, &linear, class, taught, &mut pull)?);
+    if let Some(base) = linear.base {
+        plain(model, base, &mut pull, &mut sums)?;
+        class_pull(model, &linear, class, taught, &mut pull)?;
+    }
+    if linear.networks > 1 {
+        composite(model, linear.map, arena, &mut pull, &mut sums)?;
+    } else {
+        plain(model, linear.map, &mut pull, &mut sums)?;
     }
     for (out, term) in out.iter_mut().zip(sums.terms).take(wanted) {
         *out = (term.wrapping_add(1 << 23) >> 24) as i32;
@@ -177,19 +154,31 @@ pub fn terms(
     Ok(wanted)
 }
 
-/// What one unit of each of the map's outputs adds to the score, in 2⁻²⁴.
+/// The elements of an int8 region.
+fn int8(arena: &[u8], region: Region) -> Result<&[i8], Error> {
+    let part = arena.get(region.at as usize..).and_then(|rest| rest.get(..region.len as usize));
+    part.and_then(|part| bytemuck::try_cast_slice(part).ok()).ok_or(Error::NothingThere)
+}
+
+fn operator(model: &Artifact<'_>, index: u8) -> Result<Op, Error> {
+    model.ops().nth(index.into()).ok_or(Error::NothingThere)
+}
+
+/// What one unit of each of the map's outputs adds to the score, in 2⁻²⁴; gives what no feature brings.
+#[inline(never)]
 fn class_pull(
     model: &Artifact<'_>,
     linear: &Linear,
     class: usize,
     taught: Option<Taught<'_>>,
     pull: &mut [i64; MAX_WIDTH],
-    sums: &mut Sums<'_>,
-) -> Result<(), Error> {
-    let Some(Op::Match { x, y, weights, rows, .. }) = linear.table else {
+) -> Result<i64, Error> {
+    pull.fill(0);
+    let Some(table) = linear.table else {
         *pull.get_mut(class).ok_or(Error::NothingThere)? = 1 << 24;
-        return Ok(());
+        return Ok(0);
     };
+    let Op::Match { x, y, weights, rows, .. } = operator(model, table)? else { return Err(Error::NotLinear) };
     let (n, classes) = (x.len as usize, y.len as usize);
     let (weights, row) = match taught {
         Some(taught) => (taught.weights, taught.row),
@@ -204,13 +193,47 @@ fn class_pull(
         let direct = i64::from(a) * i64::from(row.multiplier);
         *pull = linear.rescale.map_or(direct, |m| times(direct, m));
     }
-    sums.constant(0, i64::from(row.bias) * i64::from(row.multiplier));
+    Ok(i64::from(row.bias) * i64::from(row.multiplier))
+}
+
+/// The networks that the gate kept.
+#[inline(never)]
+fn composite(
+    model: &Artifact<'_>,
+    map: u8,
+    arena: &[u8],
+    pull: &mut [i64; MAX_WIDTH],
+    sums: &mut Sums<'_>,
+) -> Result<(), Error> {
+    let Op::Mix { gate, z, y, bases, v, v_rows, u, u_bias, multipliers, .. } = operator(model, map)? else {
+        return Err(Error::NotLinear);
+    };
+    let corrupt = |_| Error::NothingThere;
+    let (rank, n_in, n_out, bases) = (z.len as usize, sums.x.len(), y.len as usize, usize::from(bases));
+    let multipliers = model.i32s(multipliers, n_out).map_err(corrupt)?;
+    for (pull, &m) in pull.iter_mut().zip(multipliers) {
+        *pull = times(*pull, m);
+    }
+    let inner = if rank == 0 { n_in } else { rank };
+    let u = model.i8s(u, bases * n_out * inner).map_err(corrupt)?;
+    let u_bias = model.i32s(u_bias, bases * n_out).map_err(corrupt)?;
+    let v = model.i8s(v, bases * rank * n_in).map_err(corrupt)?;
+    let v_rows = model.rows(v_rows, bases * rank).map_err(corrupt)?;
+    for (n, [index, g]) in int8(arena, gate)?.as_chunks().0.iter().enumerate() {
+        let k = usize::from(*index as u8);
+        for (pull, &bias) in pull.iter().zip(part(u_bias, k, n_out)) {
+            sums.constant(2 + n, share(pull.wrapping_mul(bias.into()), i64::from(*g as u8)));
+        }
+        let inside = (part(v, k, rank * n_in), part(v_rows, k, rank));
+        sums.network(2 + n, pull, part(u, k, n_out * inner), inside, i64::from(*g as u8));
+    }
     Ok(())
 }
 
 /// A dense or low-rank map: the common network.
-fn plain(model: &Artifact<'_>, op: &Op, pull: &mut [i64; MAX_WIDTH], sums: &mut Sums<'_>) -> Result<(), Error> {
-    let (x, y, v, v_rows, rank, u, u_rows) = match *op {
+#[inline(never)]
+fn plain(model: &Artifact<'_>, map: u8, pull: &mut [i64; MAX_WIDTH], sums: &mut Sums<'_>) -> Result<(), Error> {
+    let (x, y, v, v_rows, rank, u, u_rows) = match operator(model, map)? {
         Op::Dense { x, y, weights, rows, .. } => (x, y, 0, 0, 0, weights, rows),
         Op::LowRank { x, z, y, v, v_rows, u, u_rows, .. } => (x, y, v, v_rows, z.len as usize, u, u_rows),
         _ => return Err(Error::NotLinear),

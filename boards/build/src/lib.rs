@@ -42,6 +42,14 @@ struct Ram {
     stack: u32,
     /// Working memory of a model: the largest `arena_bytes` that this board accepts.
     arena: u32,
+    /// The two in firmware with a key, where it takes more stack to verify a signature.
+    signed: Option<Signed>,
+}
+
+#[derive(Deserialize)]
+struct Signed {
+    stack: u32,
+    arena: u32,
 }
 
 /// Model slots.
@@ -110,7 +118,10 @@ fn log(board: &BoardToml) {
 fn constants() -> (BoardToml, PathBuf) {
     println!("cargo:rerun-if-changed=board.toml");
     let text = fs::read_to_string("board.toml").unwrap_or_else(|e| panic!("board.toml: {e}"));
-    let board: BoardToml = toml::from_str(&text).unwrap_or_else(|e| panic!("board.toml: {e}"));
+    let mut board: BoardToml = toml::from_str(&text).unwrap_or_else(|e| panic!("board.toml: {e}"));
+    if let (Some(signed), true) = (&board.ram.signed, env::var_os("CARGO_FEATURE_SIGNED").is_some()) {
+        (board.ram.stack, board.ram.arena) = (signed.stack, signed.arena);
+    }
     check(&board);
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     fs::write(out.join("board.rs"), board_rs(&board)).expect("OUT_DIR can be written");

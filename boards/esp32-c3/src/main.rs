@@ -13,7 +13,7 @@ use esp_hal::{
     uart::Uart,
 };
 use smidgen_board_real::{Event, halt, serve};
-use smidgen_board_support::{Storage, Trust};
+use smidgen_board_support::{Storage, TRUST};
 
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
 
@@ -35,7 +35,7 @@ fn main() -> ! {
     let [mut a, mut b, mut store] = unsafe { LAYOUT.stretches(&driver) };
     let storage = Storage { slots: [&mut a, &mut b], store: &mut store };
     let mut next = Instant::now();
-    serve(&LAYOUT, storage, Trust::ANY, memory, transmit::Tx(tx), bus, |bytes| {
+    serve(&LAYOUT, storage, TRUST, memory, transmit::Tx(tx), bus, |bytes| {
         loop {
             match rx.read_buffered(bytes) {
                 Ok(0) => {}

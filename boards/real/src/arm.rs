@@ -12,7 +12,7 @@ use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Ticker};
 use embedded_hal::i2c::I2c;
 use embedded_io_async::{Read, Write};
-use smidgen_board_support::{Driver, Layout, Memory, Once, Storage, Trust, halt};
+use smidgen_board_support::{Driver, Layout, Memory, Once, Storage, TRUST, halt};
 
 /// Pause between two looks at sensor and RTT.
 const TICK: Duration = Duration::from_millis(2);
@@ -32,7 +32,7 @@ pub fn run<const WORDS: usize>(
     let [mut a, mut b, mut store] = unsafe { layout.stretches(driver) };
     let storage = Storage { slots: [&mut a, &mut b], store: &mut store };
     let mut ticks = Ticker::every(TICK);
-    serve(layout, storage, Trust::ANY, memory, Blocking(transmit), bus, |bytes| {
+    serve(layout, storage, TRUST, memory, Blocking(transmit), bus, |bytes| {
         match block_on(select(receive.read(bytes), ticks.next())) {
             Either::First(Ok(count)) => Event::Received(count),
             Either::First(Err(_)) => Event::Lost,

@@ -14,7 +14,12 @@ use crate::report::write_atomic;
 use crate::run::family_of;
 
 pub fn run(args: &ExportArgs, place: &Place) -> Result<()> {
-    let export = find(&family_of(&args.run)?)?.export(&args.run, place)?;
+    let mut export = find(&family_of(&args.run)?)?.export(&args.run, place)?;
+    if !args.without.is_empty() {
+        export.graph = export.graph.without(&args.without)?;
+        // They were measured with all classes.
+        export.provenance.metrics.clear();
+    }
     let layout = if args.layout == Layout::Dense { compress::Layout::Dense } else { compress::Layout::Auto };
     let board = args.board.as_deref().map(Board::find).transpose()?;
     let exported = compress::export(&export.graph, &export.inputs, &description(export.provenance, layout, board)?)?;

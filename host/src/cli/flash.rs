@@ -6,8 +6,8 @@
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::json;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::{fs, process::Command};
 
 use super::verify::SHRINK;
 use super::{DoesNotHold, read_model};
@@ -49,7 +49,8 @@ pub fn run(args: &FlashArgs, output: Output) -> Result<()> {
     });
     if !plan.fits() {
         output.result(object);
-        let hint = if plan.over_by > 0 && args.model.is_some() { format!("; {SHRINK}") } else { String::new() };
+        let model_is_over = plan.against.iter().any(|line| line.starts_with("the model"));
+        let hint = if model_is_over { format!("; {SHRINK}") } else { String::new() };
         return Err(DoesNotHold(format!("{} is not flashed: {}{hint}", board.name, plan.against.join("; "))).into());
     }
     if args.dry_run {
@@ -57,21 +58,25 @@ pub fn run(args: &FlashArgs, output: Output) -> Result<()> {
         output.result(object);
         return Ok(());
     }
-    let mut attached = Attached::open(&chip.name)?;
-    let mut segments = plan.segments;
+    let logs = !(args.no_log || output.json || output.quiet);
+    let log_follows = "its log follows; Ctrl-C ends it";
     if cached(&chip) {
-        write_by_format(&chip, &firmware)?;
-        segments.retain(|segment| segment.what != "firmware");
-        for segment in &mut segments {
-            segment.address -= u64::from(board.flash.origin);
+        write_by_tool(board, &chip, &firmware, &plan.segments)?;
+        output.line(format!("{} is flashed and started", board.name));
+        output.result(object);
+        if logs {
+            output.line(log_follows);
+            tool(&chip, &["attach"], Some(&firmware.path))?;
         }
+        return Ok(());
     }
-    write(&mut attached, &segments, output)?;
+    let mut attached = Attached::open(&chip.name)?;
+    write(&mut attached, &plan.segments, output)?;
     attached.start()?;
     output.line(format!("{} is flashed, read back and started", board.name));
     output.result(object);
-    if !(args.no_log || output.json || output.quiet) {
-        output.line("its log follows; Ctrl-C ends it");
+    if logs {
+        output.line(log_follows);
         attached.log(&firmware.path, &mut |line| {
             output.line(line);
             true
@@ -117,15 +122,28 @@ fn write(attached: &mut Attached, segments: &[Segment], output: Output) -> Resul
     Ok(())
 }
 
-/// Espressif's bootloader starts images of a format of its own, which the command-line tool probe-rs writes.
-fn write_by_format(chip: &Chip, firmware: &Firmware) -> Result<()> {
+/// Espressif's chips: the command-line tool probe-rs has them, and the image format of their bootloader.
+fn write_by_tool(board: &Board, chip: &Chip, firmware: &Firmware, segments: &[Segment]) -> Result<()> {
+    tool(chip, &["download", "--verify", "--binary-format", "idf"], Some(&firmware.path))?;
+    let folder = tempfile::tempdir().context("no folder for temporary files")?;
+    for segment in segments.iter().filter(|segment| segment.what != "firmware") {
+        let file = folder.path().join(segment.what);
+        fs::write(&file, &segment.bytes).with_context(|| format!("{} cannot be written", file.display()))?;
+        let at = format!("{:#x}", segment.address - u64::from(board.flash.origin));
+        tool(chip, &["download", "--verify", "--binary-format", "bin", "--base-address", &at], Some(&file))?;
+    }
+    tool(chip, &["reset"], None)
+}
+
+fn tool(chip: &Chip, arguments: &[&str], file: Option<&Path>) -> Result<()> {
     let mut tool = Command::new("probe-rs");
-    tool.args(["download", "--chip", &chip.name, "--binary-format", "idf"]).arg(&firmware.path);
+    // Its own words are for a reader: standard output has our JSON alone.
+    tool.args(arguments).args(["--chip", &chip.name]).args(file).stdout(std::io::stderr());
     match tool.status() {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => bail!("probe-rs, which writes the firmware of {}, ended with {status}", chip.name),
+        Ok(status) => bail!("probe-rs {}, which reaches {}, ended with {status}", arguments[0], chip.name),
         Err(error) => bail!(
-            "the firmware of {} is written by the tool probe-rs, which does not start ({error}); install it from probe.rs, then run this again",
+            "{} is reached by the tool probe-rs, which does not start ({error}); cargo install probe-rs-tools --locked, then run this again",
             chip.name
         ),
     }

@@ -32,15 +32,19 @@ impl Hand {
             return Device::connect(open(port)?).with_context(|| format!("on {port}"));
         }
         let Some(name) = &self.board else { bail!("name a board by --port or --board") };
-        let board = Board::find(name)?;
-        let file = self.flash.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.flash")));
-        let kept = Kept::read(&file, board)?;
-        if kept.is_empty() {
-            output.note(format!("a new {name} under QEMU; its flash is kept in {}", file.display()));
-        }
-        let qemu = Qemu::resume(board, &kept)?;
-        Device::connect(Box::new(Shelved { qemu: Some(qemu), file }) as Box<dyn Link>)
+        resume(name, self.flash.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.flash"))), output)
     }
+}
+
+/// The board `name` under QEMU, with its flash as `file` has it; a new one where there is no file.
+pub fn resume(name: &str, file: PathBuf, output: Output) -> Result<Device<Box<dyn Link>>> {
+    let board = Board::find(name)?;
+    let kept = Kept::read(&file, board)?;
+    if kept.is_empty() {
+        output.note(format!("a new {name} under QEMU; its flash is kept in {}", file.display()));
+    }
+    let qemu = Qemu::resume(board, &kept)?;
+    Device::connect(Box::new(Shelved { qemu: Some(qemu), file }) as Box<dyn Link>)
 }
 
 /// Lets go of a board: what QEMU's firmware wrote is kept.

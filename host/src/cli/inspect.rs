@@ -62,9 +62,16 @@ pub fn run(args: &InspectArgs, output: Output) -> Result<()> {
         output.line("");
         let rows: Vec<Vec<String>> = bounds
             .iter()
-            .map(|b| vec![b.board.to_string(), thousands(b.instructions.into()), thousands(b.per_sample.into())])
+            .map(|b| {
+                vec![
+                    b.board.to_string(),
+                    thousands(b.instructions.into()),
+                    thousands(b.per_sample.into()),
+                    thousands(b.stack_bytes.into()),
+                ]
+            })
             .collect();
-        output.table(&["board", "instructions at most", "a time step at most"], &rows);
+        output.table(&["board", "instructions at most", "a time step at most", "stack at most, bytes"], &rows);
     }
     output.result(describe(&artifact));
     Ok(())

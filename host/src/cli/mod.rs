@@ -183,6 +183,9 @@ struct ExportArgs {
     /// Counter of a signed model: boards built to refuse a lower one than they have served [default: the time, in seconds]
     #[arg(long, requires = "sign")]
     counter: Option<u32>,
+    /// Leave these classes out; a board can be taught them later (`smidgen teach`)
+    #[arg(long, value_name = "CLASS,…", value_delimiter = ',')]
+    without: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -209,6 +212,12 @@ struct RunArgs {
     /// Number of samples [default: 12, all of a stream]
     #[arg(long, value_parser = at_least_one)]
     samples: Option<usize>,
+    /// Samples of this class alone
+    #[arg(long)]
+    class: Option<String>,
+    /// The board's flash, with what it was sent and taught, as `send` and `teach` keep it in a file
+    #[arg(long, value_name = "FILE", requires = "board")]
+    flash: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -12,14 +12,24 @@ pub fn run(args: &RunArgs, workplace: &Place) -> Result<()> {
     let output = workplace.output;
     let model = read_model(&args.model)?;
     let artifact = model.artifact()?;
-    let samples = verify::samples(&artifact, args.data.as_deref(), workplace)?;
+    let mut samples = verify::samples(&artifact, args.data.as_deref(), workplace)?;
+    if let Some(class) = &args.class {
+        samples = samples.of_class(class)?;
+    }
     // A stream is run whole, unless fewer were asked for.
     let count = args.samples.unwrap_or(if samples.ordered { usize::MAX } else { 12 });
     let samples = samples.spread(count);
     let mut arena = Vec::new();
     let mut host = Host::new(artifact, &mut arena)?;
     let place = args.place.port.as_deref().or(args.place.board.as_deref());
-    let mut device = verify::device(&args.place, &model, &args.model)?;
+    let mut device = match (&args.flash, &args.place.board) {
+        (Some(flash), Some(name)) => {
+            let device = super::hand::resume(name, flash.clone(), output)?;
+            super::hand::same_model(&device, &artifact, &args.model)?;
+            Some(device)
+        }
+        _ => verify::device(&args.place, &model, &args.model)?,
+    };
     // A board may have been taught more classes than the artifact has.
     let own: Vec<&str> = artifact.classes().map(|c| c.name).collect();
     let taught: Vec<String> = match &mut device {

@@ -7,12 +7,11 @@
 
 use anyhow::{Context, Result, ensure};
 use smidgen_shared::artifact;
-use smidgen_shared::cost;
 use smidgen_shared::kernel::poly::{AFFINE, BAND, COS, Law, NONE, PRODUCT, RSQRT, SIN, Step as Chip};
 use smidgen_shared::op::{Op, Region};
 
 use super::quantise::Description;
-use super::write::{Aligned, Parts, Weights};
+use super::write::{Aligned, Parts, Weights, bounds};
 use crate::graph::Graph;
 use crate::program::{Program, Step};
 
@@ -52,17 +51,7 @@ pub(super) fn export(
         laws: weights.i32s(bytemuck::cast_slice(&lowered.laws)),
     };
     let input = artifact::Input::Vector { len: inputs_taken };
-    let bounds: Vec<(String, u32, u32)> = description
-        .boards
-        .iter()
-        .map(|(name, core)| {
-            (
-                name.clone(),
-                cost::instructions(&input, std::iter::once(op), *core),
-                cost::per_sample(&input, Some(&op), *core),
-            )
-        })
-        .collect();
+    let bounds = bounds(description, &input, &[op]);
     let parts = Parts {
         family: &graph.family,
         input,

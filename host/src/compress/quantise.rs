@@ -6,14 +6,14 @@
 
 use anyhow::{Context, Result, ensure};
 use smidgen_shared::artifact;
-use smidgen_shared::cost::{self, Core};
+use smidgen_shared::cost::Core;
 use smidgen_shared::fixed::{ACC_LIMIT, Row};
 use smidgen_shared::op::{Op, Region, Width};
 
 use super::arena::{Lifetime, place};
 use super::calibrate::{Ranges, calibrate};
 use super::sparse::{Choice, Layout, Shape, store};
-use super::write::{Aligned, Parts, Provenance, Weights};
+use super::write::{Aligned, Parts, Provenance, Weights, bounds};
 use crate::graph::{self, Graph, Matrix};
 
 /// What goes into the manifest besides the graph.
@@ -77,17 +77,7 @@ pub fn export(graph: &Graph, inputs: &[Vec<f32>], description: &Description) -> 
             artifact::Input::Vector { len: u16::try_from(n).context("a vector of over 65,535 values")? }
         }
     };
-    let bounds: Vec<(String, u32, u32)> = description
-        .boards
-        .iter()
-        .map(|(name, core)| {
-            (
-                name.clone(),
-                cost::instructions(&input, ops.iter().copied(), *core),
-                cost::per_sample(&input, ops.first(), *core),
-            )
-        })
-        .collect();
+    let bounds = bounds(description, &input, &ops);
     let parts = Parts {
         family: &graph.family,
         input,

@@ -2,11 +2,13 @@
 
 use anyhow::{Context, Result, anyhow};
 use smidgen_shared::artifact::{self, ALIGNMENT, Artifact, Golden, GoldenVector, HEADER_BYTES, Header, Manifest};
+use smidgen_shared::cost::{self, Core};
 use smidgen_shared::fixed::Row;
 use smidgen_shared::kernel::Portable;
 use smidgen_shared::op::Op;
 use smidgen_shared::run::Runner;
 
+use super::Description;
 use crate::graph::Class;
 
 /// Bytes at a 16-byte boundary, as flash gives them.
@@ -120,9 +122,24 @@ pub(super) struct Parts<'a> {
     pub classes: &'a [Class],
     /// value of one unit of the outputs
     pub unit: f32,
-    pub bounds: &'a [(String, u32, u32)],
+    pub bounds: &'a [artifact::Bound<'a>],
     pub provenance: &'a Provenance,
     pub weights: &'a Weights,
+}
+
+/// What holds for a model on every board of `description`.
+pub(super) fn bounds<'d>(
+    description: &'d Description,
+    input: &artifact::Input,
+    ops: &[Op],
+) -> Vec<artifact::Bound<'d>> {
+    let of = |(board, core): &'d (String, Core)| artifact::Bound {
+        board,
+        instructions: cost::instructions(input, ops.iter().copied(), *core),
+        per_sample: cost::per_sample(input, ops.first(), *core),
+        stack_bytes: cost::stack_bytes(*core),
+    };
+    description.boards.iter().map(of).collect()
 }
 
 impl Parts<'_> {
@@ -173,18 +190,7 @@ impl Parts<'_> {
                 .map(|c| postcard::to_stdvec(&artifact::Class { name: &c.name, seen: c.seen }))
                 .collect(),
         )?;
-        let bounds = list(
-            self.bounds
-                .iter()
-                .map(|(board, instructions, per_sample)| {
-                    postcard::to_stdvec(&artifact::Bound {
-                        board,
-                        instructions: *instructions,
-                        per_sample: *per_sample,
-                    })
-                })
-                .collect(),
-        )?;
+        let bounds = list(self.bounds.iter().map(postcard::to_stdvec).collect())?;
         let manifest = postcard::to_stdvec(&Manifest {
             family: self.family,
             input: self.input,

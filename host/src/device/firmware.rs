@@ -75,7 +75,7 @@ impl Firmware {
 }
 
 /// Whether firmware with a public key is asked for.
-fn signed() -> bool {
+pub(super) fn signed() -> bool {
     env::var_os("SMIDGEN_PUBLIC_KEY").is_some()
 }
 

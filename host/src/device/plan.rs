@@ -26,6 +26,14 @@ pub struct Chip {
     pub flash: Vec<Range<u64>>,
     /// RAM.
     pub ram: Vec<Range<u64>>,
+    /// Other addresses of the same RAM.
+    pub aliases: Vec<Range<u64>>,
+}
+
+impl Chip {
+    fn is_ram(&self, range: &Range<u64>) -> bool {
+        within(&self.ram, range) || within(&self.aliases, range)
+    }
 }
 
 /// A stretch of flash to be written.
@@ -93,7 +101,7 @@ impl Plan {
                 let load = u64::from(part.p_paddr(endian));
                 let range = load..load + bytes.len() as u64;
                 let there = if cached {
-                    within(&CACHE_WINDOWS, &range) || within(&chip.ram, &range)
+                    within(&CACHE_WINDOWS, &range) || chip.is_ram(&range)
                 } else {
                     within(&chip.flash, &range) && within(std::slice::from_ref(&share), &range)
                 };
@@ -108,7 +116,7 @@ impl Plan {
             }
             let in_flash = |range: &Range<u64>| within(&chip.flash, range) || cached && within(&CACHE_WINDOWS, range);
             let range = address..address + size;
-            if size > 0 && !within(&chip.ram, &range) && !in_flash(&range) {
+            if size > 0 && !chip.is_ram(&range) && !in_flash(&range) {
                 self.against.push(format!("firmware: {size} bytes at {address:#010x} are no memory of {}", chip.name));
             }
         }

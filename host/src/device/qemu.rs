@@ -150,8 +150,9 @@ impl Qemu {
         let mut all = Vec::new();
         for (at, len) in &self.stretches {
             let file = self.files.path().join(format!("kept-{at:x}"));
+            // As the processor sees it: a microbit's flash is no part of the machine's own memory (pmemsave gives zeros).
             // In quotes: else the path's slash would be taken for a division.
-            monitor.write_all(format!("pmemsave {at:#x} {len:#x} \"{}\"\n", file.display()).as_bytes())?;
+            monitor.write_all(format!("memsave {at:#x} {len:#x} \"{}\"\n", file.display()).as_bytes())?;
             all.push((*at, read_whole(&file, *len as usize)?));
         }
         Ok(Kept(all))

@@ -12,10 +12,11 @@ use std::{
 const UP: Duration = Duration::from_secs(20);
 /// Pause between two greetings: bytes that come before the firmware has its UART on are lost.
 const GREETING: Duration = Duration::from_millis(200);
-/// How long to wait for an answer the first time; each repeat waits twice as long.
-const ANSWER: Duration = Duration::from_secs(1);
+/// How long to wait for an answer the first time; each repeat waits twice as long, up to `LONGEST`.
+const ANSWER: Duration = Duration::from_millis(400);
+const LONGEST: Duration = Duration::from_secs(4);
 /// How long to wait further once the board has refused a frame, perhaps an earlier one.
-const REFUSED: Duration = Duration::from_millis(100);
+const REFUSED: Duration = Duration::from_millis(50);
 /// How long a request is repeated before giving up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -77,6 +78,15 @@ impl<L: Link> Device<L> {
 
     /// Asks, again if need be: the reply, or the fault that the board gives instead.
     pub fn ask_or_fault(&mut self, ask: Ask) -> Result<Result<Reply<'_>, Fault>> {
+        let board = self.hello.board.clone();
+        match self.try_to_ask(ask, usize::MAX)? {
+            Some(outcome) => Ok(outcome),
+            None => bail!("{board} has not answered for {} s; it may have stopped: start it again", PATIENCE.as_secs()),
+        }
+    }
+
+    /// Asks at most `tries` times, and no longer than patience lasts; nothing where no answer came.
+    pub fn try_to_ask(&mut self, ask: Ask, tries: usize) -> Result<Option<Result<Reply<'_>, Fault>>> {
         // 1 … 0xFFFE: 0 was the greeting's number, 0xFFFF means "unreadable".
         self.id = if self.id >= NO_ID - 1 { 1 } else { self.id + 1 };
         // The zero in front ends whatever came before.
@@ -86,19 +96,22 @@ impl<L: Link> Device<L> {
         };
         let give_up = Instant::now() + PATIENCE;
         let mut wait = ANSWER;
-        while Instant::now() < give_up {
+        for _ in 0..tries {
+            if Instant::now() >= give_up {
+                break;
+            }
             self.frames.link.send(&buffer[..=len])?;
             if !self.answered(Instant::now() + wait, &mut wait)? {
                 self.repeats += 1;
                 continue;
             }
             return match wire::decode::<Response>(&mut self.frames.frame) {
-                Ok(Response { reply: Reply::Fault(fault), .. }) => Ok(Err(fault)),
-                Ok(Response { reply, .. }) => Ok(Ok(reply)),
+                Ok(Response { reply: Reply::Fault(fault), .. }) => Ok(Some(Err(fault))),
+                Ok(Response { reply, .. }) => Ok(Some(Ok(reply))),
                 Err(_) => bail!("{}: an answer changed while it was read", self.hello.board),
             };
         }
-        bail!("{} has not answered for {} s; it may have stopped: start it again", self.hello.board, PATIENCE.as_secs())
+        Ok(None)
     }
 
     /// Waits for the answer to the current request, which then is in `frames.frame`. False if it should be asked
@@ -117,7 +130,7 @@ impl<L: Link> Device<L> {
             }
         }
         if !refused {
-            *wait *= 2;
+            *wait = (*wait * 2).min(LONGEST);
         }
         Ok(false)
     }

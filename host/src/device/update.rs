@@ -10,6 +10,11 @@ use smidgen_shared::{
 /// Tries to send a model whose transfer the board lost, as by a reset.
 const TRIES: usize = 5;
 
+/// Smallest piece of a model that boards take, but for the last.
+const PIECE: usize = 32;
+/// Tries with a larger piece, before it is halved.
+const FEW: usize = 3;
+
 /// What became of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
@@ -35,7 +40,7 @@ impl<L: Link> Device<L> {
         if let Some(slot) = self.serve_if_there(named.crc)? {
             return Ok(Sent { slot, model: named.crc, bytes: 0 });
         }
-        let mut bytes = 0;
+        let (mut bytes, mut size) = (0, MAX_DATA);
         for _ in 0..TRIES {
             let mut at = match self.ask(Ask::Begin { header: &model[..HEADER_BYTES] })? {
                 Reply::Received { next } => next as usize,
@@ -44,8 +49,15 @@ impl<L: Link> Device<L> {
             let mut lost = false;
             while at < model.len() && !lost {
                 progress(at);
-                let data = &model[at..model.len().min(at + MAX_DATA)];
-                match self.ask_or_fault(Ask::Chunk { at: at as u32, data })? {
+                let data = &model[at..model.len().min(at + size)];
+                let tries = if size > PIECE { FEW } else { usize::MAX };
+                let Some(outcome) = self.try_to_ask(Ask::Chunk { at: at as u32, data }, tries)? else {
+                    // Each byte of a frame is a chance for noise.
+                    size = (size / 2).next_multiple_of(PIECE);
+                    ensure!(data.len() > PIECE, "{} has not answered; it may have stopped", self.hello().board);
+                    continue;
+                };
+                match outcome {
                     Ok(Reply::Received { next }) => {
                         ensure!(
                             next as usize > at && next as usize <= model.len(),

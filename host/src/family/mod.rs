@@ -140,6 +140,28 @@ impl Samples {
     /// At most `count` of the samples, evenly spread; of a stream the first.
     pub fn spread(&self, count: usize) -> Samples {
         let rows = if self.ordered { (0..count.min(self.ids.len())).collect() } else { spread(self.ids.len(), count) };
+        self.of(&rows)
+    }
+
+    /// Those of one class.
+    ///
+    /// # Errors
+    /// Where there is none; names the classes that there are.
+    pub fn of_class(&self, class: &str) -> Result<Samples> {
+        let Truths::Classes(names) = &self.truths else { anyhow::bail!("the model's samples have no classes") };
+        let rows: Vec<usize> = (0..names.len()).filter(|&i| names[i] == class).collect();
+        let mut known: Vec<&str> = names.iter().map(String::as_str).collect();
+        known.sort_unstable();
+        known.dedup();
+        anyhow::ensure!(
+            !rows.is_empty(),
+            "training held out no sample of a class {class:?}, but of {}",
+            known.join(", ")
+        );
+        Ok(self.of(&rows))
+    }
+
+    fn of(&self, rows: &[usize]) -> Samples {
         Samples {
             ordered: self.ordered,
             ids: rows.iter().map(|&i| self.ids[i]).collect(),

@@ -22,7 +22,7 @@ use crate::fixed::CRC;
 /// The first four bytes.
 pub const MAGIC: [u8; 4] = *b"SMDG";
 /// Bumped by any change of the format.
-pub const FORMAT_VERSION: u16 = 2;
+pub const FORMAT_VERSION: u16 = 3;
 /// Length of the header.
 pub const HEADER_BYTES: usize = 128;
 /// Where the signature lies.

@@ -62,6 +62,8 @@ pub struct Bound<'a> {
     pub instructions: u32,
     /// Instructions at most for taking in one time step.
     pub per_sample: u32,
+    /// No request to a board that serves this model uses more stack, bytes, interrupts included.
+    pub stack_bytes: u32,
 }
 
 /// One measured figure, in 1/10,000.

@@ -19,21 +19,26 @@ const UP: Duration = Duration::from_secs(5);
 /// Pause between two looks at the log.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// A chip that probe-rs's registry leaves to a crate of its own.
+const ESP32C3: &str = include_str!("esp32c3.yaml");
+
 /// Memories of a chip, from probe-rs's registry.
 ///
 /// # Errors
 /// If there is no such chip; names those that are near.
 pub fn chip(name: &str) -> Result<Chip> {
-    let registry = Registry::from_builtin_families();
+    let mut registry = Registry::from_builtin_families();
+    registry.add_target_family_from_yaml(ESP32C3).context("esp32c3.yaml")?;
     let target = registry.get_target_by_name(name).map_err(|error| {
         let near = registry.search_chips(name.get(..name.len().min(8)).unwrap_or(name));
         let near = near.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
         anyhow!("board.toml: chip {name:?} is not in probe-rs's registry ({error}); nearest: {near}")
     })?;
-    let mut chip = Chip { name: target.name.clone(), flash: Vec::new(), ram: Vec::new() };
+    let mut chip = Chip { name: target.name.clone(), flash: Vec::new(), ram: Vec::new(), aliases: Vec::new() };
     for region in &target.memory_map {
         match region {
             MemoryRegion::Nvm(nvm) => chip.flash.push(nvm.range.clone()),
+            MemoryRegion::Ram(ram) if ram.is_alias => chip.aliases.push(ram.range.clone()),
             MemoryRegion::Ram(ram) => chip.ram.push(ram.range.clone()),
             MemoryRegion::Generic(_) => {}
         }
@@ -59,6 +64,11 @@ pub struct Attached {
 impl Attached {
     /// Attaches to `chip` over the one probe that is plugged in.
     pub fn open(chip: &str) -> Result<Attached> {
+        if chip.starts_with("esp32") {
+            bail!(
+                "{chip} is reached over its serial port, or by the tool probe-rs, and not by this program's own probe-rs"
+            );
+        }
         let lister = Lister::new();
         let probes = lister.list_all();
         let probe = match probes.as_slice() {
