@@ -5,13 +5,13 @@ use smidgen_shared::{
     artifact::{self, Artifact},
     explain,
     features::MAX_CHANNELS,
-    kernel::Portable,
+    kernel::arch::Native,
     run::{self, Runner},
     wire::{Fault, MAX_DATA, Reply, SampleDecoder},
 };
 
 pub(crate) struct Model<'m, 'a> {
-    pub runner: Runner<'m, 'a, Portable>,
+    pub runner: Runner<'m, 'a, Native>,
     /// Step at which the part taken last began.
     part: u16,
     /// The operator that the latest run ended with; its output stands in the arena.
