@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, anyhow, ensure};
 use smidgen_shared::artifact::Artifact;
 use smidgen_shared::fixed::requant_i8;
-use smidgen_shared::kernel::{Kernel, Naive, Portable};
+use smidgen_shared::kernel::{Kernel, Naive, Packing, Portable};
 use smidgen_shared::op::Op;
 use smidgen_shared::run::Runner;
 use smidgen_shared::{explain, features};
@@ -224,7 +224,7 @@ pub fn export(graph: &Graph, dataset: &Dataset, rows: &[u32], provenance: Proven
 }
 
 /// A model's origin, with bounds to be stated for every board, and a say in how matrices are
-/// stored; `board`: whose instructions decide.
+/// stored; `board`: whose instructions decide, and whose packing dense matrices get.
 ///
 /// # Errors
 /// A board.toml with a core that has no cost model.
@@ -232,7 +232,20 @@ pub fn description(provenance: Provenance, layout: Layout, board: Option<&Board>
     // A bound is stated where it can be measured; a board on a desk has those of its core.
     let boards = Board::emulated().map(|board| Ok((board.name.clone(), core(&board.core)?))).collect::<Result<_>>()?;
     let core = board.map(|board| core(&board.core)).transpose()?;
-    Ok(Description { provenance, boards, layout, core })
+    let packing = board.map(packing).transpose()?.unwrap_or_default();
+    Ok(Description { provenance, boards, layout, core, packing })
+}
+
+/// The packing that a board's kernel has code of its own for.
+///
+/// # Errors
+/// A board.toml with a core that has no cost model.
+pub fn packing(board: &Board) -> Result<Packing> {
+    Ok(match core(&board.core)? {
+        Core::ArmV7EM | Core::ArmV8M => Packing::HighLow,
+        Core::ArmV6M => Packing::Pairs,
+        Core::ArmV7M | Core::Rv32 => Packing::Columns,
+    })
 }
 
 /// The cost model's instruction set of a board.toml's core.

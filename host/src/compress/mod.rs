@@ -1,9 +1,10 @@
-//! From a float graph to an artifact: calibrate, quantise, place, write.
+//! From a float graph to an artifact: calibrate, quantise, place, write, pack for a core.
 //!
 //! Quantisation happens here and nowhere else.
 
 mod arena;
 mod calibrate;
+mod pack;
 mod poly;
 mod quantise;
 mod sign;
@@ -11,6 +12,7 @@ mod sparse;
 mod write;
 
 pub use calibrate::{Ranges, calibrate};
+pub use pack::pack;
 pub use quantise::{Description, Exported, export};
 pub use sign::{is_signed_by, sign};
 pub use sparse::{Choice, Cost, Layout, name as layout_name};

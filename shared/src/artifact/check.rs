@@ -3,7 +3,7 @@
 use super::{Artifact, Class, Error, GoldenVector, Input, Items, sparse};
 use crate::fixed::ACC_LIMIT;
 use crate::kernel::{
-    Matrix, Packing, Rows, arch,
+    Matrix, Rows, arch,
     poly::{KINDS, Law, NONE, Step},
 };
 use crate::op::{Op, Region, Width};
@@ -300,9 +300,7 @@ fn layer(artifact: &Artifact<'_>, n_in: u32, n_out: u32, weights: u32, rows: u32
 
 /// A bias that is stored shifted has nothing in its lowest byte.
 fn shifted(rows: &Rows<'_>) -> Result<(), Error> {
-    let of_four = |four: &[i32]| four.iter().take(4).any(|bias| bias & 0xff != 0);
-    let odd = rows.packing == Packing::HighLow && rows.words.chunks(8).any(of_four);
-    if odd { Err(Error::BadConstants) } else { Ok(()) }
+    if rows.are_sound() { Ok(()) } else { Err(Error::BadConstants) }
 }
 
 /// A matrix whose rows' constants are never packed.

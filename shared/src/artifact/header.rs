@@ -38,7 +38,7 @@ const FLAG_SIGNED: u16 = 1;
 pub const ALIGNMENT: usize = 16;
 
 /// Where the sections lie. Offsets and lengths in bytes from the artifact's start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Header {
     /// Length of the whole artifact.
     pub total: u32,

@@ -86,7 +86,7 @@ impl Packing {
     /// Words of the constants of `n_out` rows ([`Rows`]).
     pub const fn row_words(self, n_out: usize) -> usize {
         match self {
-            Packing::HighLow => 2 * up(n_out, 4),
+            Packing::HighLow | Packing::Pairs => 2 * up(n_out, self.height()),
             _ => 2 * n_out,
         }
     }
@@ -122,7 +122,7 @@ impl Packing {
 }
 
 /// Where a weight lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     /// The byte of this index.
     Byte(usize),
@@ -168,6 +168,29 @@ impl<'a> Matrix<'a> {
         }
     }
 
+    /// Writes the matrix in `packing` to `to`, which is 0 and of [`Packing::bytes`].
+    pub fn repack(&self, packing: Packing, to: &mut [i8]) {
+        for i in 0..self.n_out {
+            for j in 0..self.n_in {
+                let weight = self.weight(i, j);
+                match packing.place(self.n_in, i, j) {
+                    Place::Byte(at) => {
+                        if let Some(to) = to.get_mut(at) {
+                            *to = weight as i8;
+                        }
+                    }
+                    Place::Half(at, high) => {
+                        if let Some(to) = to.get_mut(2 * at..).and_then(|rest| rest.first_chunk_mut::<2>()) {
+                            let half = i32::from(i16::from_le_bytes(to.map(|byte| byte as u8)));
+                            let half = half + if high { 256 * weight } else { weight };
+                            *to = (half as i16).to_le_bytes().map(|byte| byte as i8);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     /// The `k`-th of several matrices of `n_out` rows that lie one behind the other; `self` spans all.
     pub fn part(&self, k: usize, n_out: usize) -> Matrix<'a> {
         let bytes = self.packing.bytes(n_out, self.n_in).unwrap_or(0);
@@ -184,8 +207,8 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// The constants of a dense matrix's rows: [`Row`]s, or, where the matrix is [`Packing::HighLow`], those of four rows
-/// together: four biases shifted left by 8, then four multipliers.
+/// The constants of a dense matrix's rows: [`Row`]s, or, where a unit holds several rows and halfwords, those of its
+/// rows together: first their biases, shifted left by 8, then their multipliers.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
     /// How.
@@ -200,17 +223,43 @@ impl<'a> Rows<'a> {
         Rows { packing: Packing::RowMajor, words: bytemuck::try_cast_slice(rows).unwrap_or(&[]) }
     }
 
+    /// Words of bias and multiplier of row i, and how far the bias is shifted.
+    #[inline]
+    const fn place(packing: Packing, i: usize) -> (usize, usize, u32) {
+        let height = packing.height();
+        match packing {
+            Packing::HighLow | Packing::Pairs => {
+                let bias = 2 * (i & !(height - 1)) + (i & (height - 1));
+                (bias, bias + height, 8)
+            }
+            _ => (2 * i, 2 * i + 1, 0),
+        }
+    }
+
     /// Constants of row i; `None` beyond the end.
     #[inline]
     pub fn row(&self, i: usize) -> Option<Row> {
-        match self.packing {
-            Packing::HighLow => {
-                let four = self.words.get(i / 4 * 8..)?.first_chunk::<8>()?;
-                Some(Row { bias: four[i % 4] >> 8, multiplier: four[4 + i % 4] })
+        let (bias, multiplier, shift) = Self::place(self.packing, i);
+        Some(Row { bias: self.words.get(bias)? >> shift, multiplier: *self.words.get(multiplier)? })
+    }
+
+    /// Whether no bias has bits that its shift left 0.
+    pub fn are_sound(&self) -> bool {
+        let height = self.packing.height();
+        let (_, _, shift) = Self::place(self.packing, 0);
+        let odd = |(i, word): (usize, &i32)| i & height == 0 && word & ((1 << shift) - 1) != 0;
+        shift == 0 || !self.words.iter().enumerate().any(odd)
+    }
+
+    /// Writes the constants of `n` rows in `packing` to `to`, of [`Packing::row_words`].
+    pub fn repack(&self, n: usize, packing: Packing, to: &mut [i32]) {
+        for (i, row) in (0..n).map_while(|i| self.row(i)).enumerate() {
+            let (bias_at, multiplier_at, shift) = Self::place(packing, i);
+            if let Some(to) = to.get_mut(bias_at) {
+                *to = row.bias << shift;
             }
-            _ => {
-                let &[bias, multiplier] = self.words.get(2 * i..)?.first_chunk()?;
-                Some(Row { bias, multiplier })
+            if let Some(to) = to.get_mut(multiplier_at) {
+                *to = row.multiplier;
             }
         }
     }

@@ -246,30 +246,37 @@ fn expanded([a, b, c, d]: [i8; 4]) -> [u32; 2] {
     [pair(b.into(), d.into()), pair(prime(a, b), prime(c, d))]
 }
 
-/// Expands `x` into `scratch`; gives the turns it takes, or nothing where `scratch` is too short.
-fn expand(x: &[i8], scratch: &mut [u32]) -> Option<usize> {
+/// Expands the input of a packed matrix into `scratch`; gives the turns it takes, or nothing where something is too short.
+#[inline(always)]
+fn prepare(x: &[i8], matrix: &Matrix<'_>, scratch: &mut [u32]) -> Option<usize> {
+    let x = x.get(..matrix.n_in).filter(|x| !x.is_empty())?;
     let turns = x.len().div_ceil(4);
-    let scratch = scratch.get_mut(..2 * turns)?;
-    let (whole, rest) = x.as_chunks::<4>();
-    if !whole.is_empty() {
-        // SAFETY: it reads `whole.len()` groups of four bytes, and writes two words for each: `scratch` has two a turn.
-        unsafe { smidgen_expand(x.as_ptr(), scratch.as_mut_ptr(), whole.len()) };
+    // In 64 bits, so that no product wraps.
+    let bytes = matrix.n_out.div_ceil(4) as u64 * (16 * turns as u64);
+    if matrix.weights.len() as u64 != bytes || !matrix.weights.as_ptr().addr().is_multiple_of(4) {
+        return None;
     }
-    if let (Some(last), [_, ..]) = (scratch.last_chunk_mut::<2>(), rest) {
-        let mut four = [0; 4];
-        for (to, &from) in four.iter_mut().zip(rest) {
-            *to = from;
-        }
-        *last = expanded(four);
+    let scratch = scratch.get_mut(..2 * turns)?;
+    if x.len() >= 4 {
+        // SAFETY: it reads so many groups of four bytes, and writes two words for each: `scratch` has two a turn.
+        unsafe { smidgen_expand(x.as_ptr(), scratch.as_mut_ptr(), x.len() / 4) };
+    }
+    if x.len() % 4 != 0 {
+        expand_rest(x, scratch);
     }
     Some(turns)
 }
 
-/// The input of a packed matrix, expanded; the turns; nothing where something is too short.
-fn prepare(x: &[i8], matrix: &Matrix<'_>, scratch: &mut [u32]) -> Option<usize> {
-    let x = x.get(..matrix.n_in).filter(|x| !x.is_empty())?;
-    let fits = matrix.packing.bytes(matrix.n_out, matrix.n_in) == Some(matrix.weights.len());
-    if fits && matrix.weights.as_ptr().addr().is_multiple_of(4) { expand(x, scratch) } else { None }
+/// The last turn, where it has fewer than four columns.
+#[inline(never)]
+fn expand_rest(x: &[i8], scratch: &mut [u32]) {
+    let mut four = [0; 4];
+    for (to, &from) in four.iter_mut().zip(x.as_chunks::<4>().1) {
+        *to = from;
+    }
+    if let Some(last) = scratch.last_chunk_mut::<2>() {
+        *last = expanded(four);
+    }
 }
 
 impl Kernel for Armv7em {
@@ -308,11 +315,8 @@ impl Kernel for Armv7em {
             return Portable::layer(x, matrix, rows, scratch, y);
         }
         let left = matrix.n_out;
-        if left == 0
-            || y.len() < left
-            || rows.packing != matrix.packing
-            || rows.words.len() < Packing::HighLow.row_words(left)
-        {
+        let fits = left > 0 && y.len() >= left && rows.words.len() >= Packing::HighLow.row_words(left);
+        if !fits || rows.packing != Packing::HighLow {
             return;
         }
         let Some(turns) = prepare(x, matrix, scratch) else { return };

@@ -12,15 +12,32 @@ pub const FLOAT: bool = cfg!(any(not(target_os = "none"), target_abi = "eabihf")
 /// Whether this is a host, which runs models of any packing.
 pub const HOST: bool = cfg!(not(target_os = "none"));
 
+#[cfg(smidgen_core = "armv6m")]
+#[allow(unsafe_code)]
+mod armv6m;
 #[cfg(smidgen_core = "armv7em")]
 #[allow(unsafe_code)]
 mod armv7em;
+#[cfg(any(smidgen_core = "armv7m", smidgen_core = "rv32"))]
+#[allow(unsafe_code)]
+mod columns;
+
+#[cfg(not(any(
+    smidgen_core = "armv6m",
+    smidgen_core = "armv7m",
+    smidgen_core = "armv7em",
+    smidgen_core = "rv32"
+)))]
+use super::Portable as Own;
+#[cfg(smidgen_core = "armv6m")]
+use armv6m::Armv6m as Own;
 #[cfg(smidgen_core = "armv7em")]
-pub use armv7em::Armv7em as Native;
+use armv7em::Armv7em as Own;
+#[cfg(any(smidgen_core = "armv7m", smidgen_core = "rv32"))]
+use columns::Columns as Own;
 
 /// The kernel of the processor that this is compiled for.
-#[cfg(not(smidgen_core = "armv7em"))]
-pub use super::Portable as Native;
+pub type Native = Own;
 
 /// The packing that [`Native`] has code of its own for.
 pub const PACKING: Packing = <Native as super::Kernel>::PACKING;
