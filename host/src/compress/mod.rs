@@ -4,6 +4,7 @@
 
 mod arena;
 mod calibrate;
+mod low_rank;
 mod poly;
 mod quantise;
 mod sign;
@@ -11,6 +12,7 @@ mod sparse;
 mod write;
 
 pub use calibrate::{Ranges, calibrate};
+pub use low_rank::{Factored, export_factored};
 pub use quantise::{Description, Exported, export};
 pub use sign::{is_signed_by, sign};
 pub use sparse::{Choice, Cost, Layout, name as layout_name};
