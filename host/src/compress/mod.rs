@@ -6,12 +6,14 @@ mod arena;
 mod calibrate;
 mod poly;
 mod quantise;
+mod sampler;
 mod sign;
 mod sparse;
 mod write;
 
 pub use calibrate::{Ranges, calibrate};
 pub use quantise::{Description, Exported, export};
+pub use sampler::{Interval, Level, Picture, Sampler};
 pub use sign::{is_signed_by, sign};
 pub use sparse::{Choice, Cost, Layout, name as layout_name};
 pub use write::{Aligned, Metric, Provenance, rewrite_weight};

@@ -66,6 +66,11 @@ pub enum Ask<'a> {
     /// Terms of the score of `class` from term `from` on, once a run has stopped at
     /// [`explain::stop`](crate::explain::stop). Answered by [`Reply::Bytes`]: int32, little-endian.
     Explain { class: u16, from: u16 },
+    /// Bring the sample of a class (`None`: of none) and a seed to so many evaluations of the network: 0 begins it, one
+    /// more than were done evaluates once, as many changes nothing. Answered by [`Reply::Drawn`].
+    Draw { label: Option<u8>, seed: u32, evaluations: u16 },
+    /// Bytes of the sample from `from` on, as it is now. Answered by [`Reply::Bytes`]: f32, little-endian.
+    Drawn { from: u16 },
 }
 
 /// Device to host.
@@ -122,6 +127,8 @@ pub enum Reply<'a> {
     Taught { count: u16, free: u32 },
     /// A class: its name, whether training saw it, whether it was taught.
     Class { name: &'a str, seen: bool, taught: bool },
+    /// Evaluations of the network that were done of the sample, and those of a whole one.
+    Drawn { done: u16, total: u16 },
 }
 
 /// Why a request was not carried out, or a model is not served.
@@ -135,7 +142,7 @@ pub enum Fault {
     ArenaTooSmall { needs: u32 },
     /// The model's golden vectors do not come out.
     SelfTest,
-    /// Samples or bytes came out of order: this step or byte was expected; step 0 always is.
+    /// Samples, bytes or evaluations came out of order: this one was expected; step 0 always is.
     Expected { at: u32 },
     /// The samples do not decode, or have another number of channels.
     BadSamples,
@@ -163,4 +170,6 @@ pub enum Fault {
     BadClass { width: u16 },
     /// The model is not a linear map, or a composite of such, from features to scores.
     NotLinear,
+    /// The model draws no samples, or not of this class.
+    NoSampler,
 }
