@@ -92,6 +92,16 @@ impl<'m, 'a, K: Kernel> Model<'m, 'a, K> {
         values(self.runner.artifact(), &self.scores())
     }
 
+    /// Values of an input.
+    pub fn inputs(&self) -> usize {
+        self.runner.channels() * usize::from(self.runner.steps())
+    }
+
+    /// The operators in order.
+    pub fn operators(&self) -> Vec<Op> {
+        self.runner.artifact().ops().collect()
+    }
+
     /// The sampler of a denoiser.
     pub fn sampler(&self) -> Option<&'m Sampler> {
         self.runner.artifact().sampler()

@@ -172,9 +172,10 @@ proptest! {
 /// Where the data are N(0, σ_data²) the best denoiser is `c_skip·x`, and samples have the data's deviation.
 #[test]
 fn samples_of_a_normal_are_normal() {
-    for intervals in [&[][..], &[(6, 5, 3, 3.0)]] {
-        let (levels, list) = schedule(18, intervals);
-        let schedule = Schedule { levels: &levels, main: 18, intervals: &list };
+    // Sixty steps: with eighteen Heun's own error is 4 % of the deviation.
+    for intervals in [&[][..], &[(30, 5, 8, 3.0)]] {
+        let (levels, list) = schedule(60, intervals);
+        let schedule = Schedule { levels: &levels, main: 60, intervals: &list };
         let (x, _) = draw(&schedule, &mut Net::new(0.0, 20_000), 0, 3, 20_000);
         let moment = |k: i32| x.iter().map(|&x| f64::from(x).powi(k)).sum::<f64>() / x.len() as f64;
         assert!(moment(1).abs() < 0.02, "{}", moment(1));
