@@ -6,9 +6,9 @@ use smidgen_shared::{
     draw::Drawn,
     explain,
     features::MAX_CHANNELS,
-    kernel::Portable,
+    kernel::{Portable, arch::FLOAT},
     run::{self, Runner},
-    wire::{Fault, MAX_DATA, Reply, SampleDecoder},
+    wire::{Fault, MAX_DATA, NO_LABEL, Reply, SAMPLE, SampleDecoder},
 };
 
 pub(crate) struct Model<'m, 'a> {
@@ -147,23 +147,21 @@ impl<'m, 'a> Model<'m, 'a> {
     }
 
     pub fn peek(&self, op: u8, from: u16) -> Result<Reply<'_>, Fault> {
-        if self.ran != Some(op) {
+        let bytes = if FLOAT && op == SAMPLE {
+            self.runner.sample().ok_or(Fault::NothingThere)?
+        } else if self.ran == Some(op) {
+            self.runner.output_of(op).map_err(fault)?
+        } else {
             return Err(Fault::NothingThere);
-        }
-        let bytes = self.runner.output_of(op).map_err(fault)?;
+        };
         let data = cut(bytes.get(usize::from(from)..).ok_or(Fault::NothingThere)?);
         Ok(Reply::Bytes { from, data })
     }
 
     /// Goes on with a sample; at most one evaluation of the network.
     #[inline(never)]
-    pub fn draw(
-        &mut self,
-        label: Option<u8>,
-        seed: u32,
-        evaluations: u16,
-        board: &mut dyn Board,
-    ) -> Result<Reply<'static>, Fault> {
+    pub fn draw(&mut self, label: u8, seed: u32, evaluations: u16, board: &mut dyn Board) -> Result<Reply<'static>, Fault> {
+        let label = (label != NO_LABEL).then_some(label);
         // An input that was under way is lost; the next begins with its first step.
         (self.part, self.ran, self.sensing) = (0, None, false);
         board.mark(Mark::FinishStart);
@@ -174,12 +172,6 @@ impl<'m, 'a> Model<'m, 'a> {
             Err(run::Error::WrongStep) => Err(Fault::Expected { at: self.runner.drawn().unwrap_or(0).into() }),
             Err(error) => Err(fault(error)),
         }
-    }
-
-    pub fn drawn(&self, from: u16) -> Result<Reply<'_>, Fault> {
-        let bytes = self.runner.sample().ok_or(Fault::NothingThere)?;
-        let data = cut(bytes.get(usize::from(from)..).ok_or(Fault::NothingThere)?);
-        Ok(Reply::Bytes { from, data })
     }
 
     /// Terms of a score; how many were written. The run must have stopped at [`explain::stop`].

@@ -247,9 +247,8 @@ fn of_model<'r>(
         Ask::Class { index } => taught::class(model, store, index),
         Ask::Explain { class, from } => explain(model, class, from, store, scratch, models),
         // Known when compiled: where there is no f32 nothing of samplers is linked.
-        Ask::Draw { .. } | Ask::Drawn { .. } if !FLOAT => Err(Fault::NoSampler),
+        Ask::Draw { .. } if !FLOAT => Err(Fault::NoSampler),
         Ask::Draw { label, seed, evaluations } => model.draw(label, seed, evaluations, board),
-        Ask::Drawn { from } => model.drawn(from),
         // The others are answered whether there is a model or not.
         _ => Err(Fault::BadFrame),
     }

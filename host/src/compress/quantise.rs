@@ -84,10 +84,10 @@ pub fn export(graph: &Graph, inputs: &[Vec<f32>], description: &Description) -> 
         (Some(sampler), graph::Input::Vector(n)) => {
             let outputs = shapes.last().copied().unwrap_or(0);
             let (at, bytes) = sampler.write(&mut weights, *n, outputs, plan.arena_bytes)?;
-            (Some(at), bytes)
+            (at, bytes)
         }
         (Some(_), _) => anyhow::bail!("sampler: a denoiser takes vectors, not windows"),
-        (None, _) => (None, plan.arena_bytes),
+        (None, _) => (0, plan.arena_bytes),
     };
     let bounds = bounds(description, &input, &ops);
     let parts = Parts {

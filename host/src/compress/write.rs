@@ -133,8 +133,8 @@ pub(super) struct Parts<'a> {
     pub bounds: &'a [artifact::Bound<'a>],
     pub provenance: &'a Provenance,
     pub weights: &'a Weights,
-    /// where the sampler lies in them
-    pub sampler: Option<u32>,
+    /// where the sampler lies in them, 0: there is none
+    pub sampler: u32,
 }
 
 /// What holds for a model on every board of `description`.

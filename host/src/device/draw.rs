@@ -3,7 +3,7 @@
 use super::{Device, Link};
 use crate::infer::{Sample, floats};
 use anyhow::{Result, bail, ensure};
-use smidgen_shared::wire::{Ask, Fault, Reply};
+use smidgen_shared::wire::{Ask, Fault, NO_LABEL, Reply, SAMPLE};
 
 impl<L: Link> Device<L> {
     /// Draws a sample of a class (`None`: of none); `progress` hears how far it has come, of how many evaluations.
@@ -12,7 +12,7 @@ impl<L: Link> Device<L> {
         let mut begun = 0;
         let (mut next, mut all) = (0, u16::MAX);
         while next <= all {
-            match self.ask_or_fault(Ask::Draw { label, seed, evaluations: next })? {
+            match self.ask_or_fault(Ask::Draw { label: label.unwrap_or(NO_LABEL), seed, evaluations: next })? {
                 Ok(Reply::Drawn { done, total }) => {
                     ensure!(done == next, "{next} evaluations were asked for, the board tells of {done}");
                     progress(done, total);
@@ -33,7 +33,7 @@ impl<L: Link> Device<L> {
     fn drawn(&mut self) -> Result<Vec<f32>> {
         let mut bytes: Vec<u8> = Vec::new();
         loop {
-            match self.ask(Ask::Drawn { from: u16::try_from(bytes.len())? })? {
+            match self.ask(Ask::Peek { op: SAMPLE, from: u16::try_from(bytes.len())? })? {
                 Reply::Bytes { data: [], .. } => return Ok(floats(&bytes)),
                 Reply::Bytes { data, .. } => bytes.extend_from_slice(data),
                 other => bail!("a part of the sample was asked for, {other:?} came"),

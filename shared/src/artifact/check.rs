@@ -41,8 +41,8 @@ pub(super) fn check(artifact: &Artifact<'_>) -> Result<(), Error> {
     if i != usize::from(manifest.op_count) || !ops.is_done() {
         return Err(Error::BadManifest);
     }
-    if let Some(at) = manifest.sampler {
-        arena_end = sampler::check(artifact, at, arena_end)?;
+    if manifest.sampler != 0 {
+        arena_end = sampler::check(artifact, arena_end)?;
     }
     if arena_end.next_multiple_of(4) != manifest.arena_bytes {
         return Err(Error::BadRegion);

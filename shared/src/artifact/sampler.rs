@@ -22,7 +22,7 @@ pub struct Sampler {
     pub values: u16,
     /// Raw values of a noise level's embedding.
     pub embedding: u16,
-    /// Classes; 0 where there are none.
+    /// Classes, fewer than 255; 0 where there are none.
     pub labels: u8,
     /// Levels of the main grid.
     pub main: u8,
@@ -63,10 +63,10 @@ impl<'a> Artifact<'a> {
     /// The sampler of a denoiser; `None` of other models, and on cores without f32.
     pub fn sampler(&self) -> Option<&'a Sampler> {
         // Known when compiled: elsewhere nothing of samplers is linked.
-        if !arch::FLOAT {
+        if !arch::FLOAT || self.manifest().sampler == 0 {
             return None;
         }
-        self.constants(self.manifest().sampler?, 1).ok()?.first()
+        self.constants(self.manifest().sampler, 1).ok()?.first()
     }
 
     /// Its noise levels in the order of the steps.
@@ -82,13 +82,13 @@ impl<'a> Artifact<'a> {
     }
 }
 
-/// Checks the sampler at `at`; the end of its memory, which begins at `end`, where that of the operators ends.
+/// Checks the sampler; the end of its memory, which begins at `end`, where that of the operators ends.
 #[inline(never)]
-pub(super) fn check(artifact: &Artifact<'_>, at: u32, end: u32) -> Result<u32, Error> {
+pub(super) fn check(artifact: &Artifact<'_>, end: u32) -> Result<u32, Error> {
     if !arch::FLOAT {
         return Err(Error::NeedsFloat);
     }
-    let sampler: &Sampler = artifact.constants(at, 1)?.first().ok_or(Error::BadConstants)?;
+    let sampler: &Sampler = artifact.constants(artifact.manifest().sampler, 1)?.first().ok_or(Error::BadConstants)?;
     let schedule = artifact.schedule(sampler)?;
     artifact.embeddings(sampler)?;
     let inputs = u32::from(sampler.values) + u32::from(sampler.embedding) + u32::from(sampler.labels);
@@ -103,6 +103,7 @@ pub(super) fn check(artifact: &Artifact<'_>, at: u32, end: u32) -> Result<u32, E
         || sampler.values == 0
         || artifact.output().0.len != sampler.values.into()
         || artifact.manifest().class_count != 0
+        || sampler.labels == u8::MAX
         || sampler.intervals > MAX_INTERVALS
         || sampler.zero != [0; 2]
         || !picture
