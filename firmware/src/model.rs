@@ -160,7 +160,13 @@ impl<'m, 'a> Model<'m, 'a> {
 
     /// Goes on with a sample; at most one evaluation of the network.
     #[inline(never)]
-    pub fn draw(&mut self, label: u8, seed: u32, evaluations: u16, board: &mut dyn Board) -> Result<Reply<'static>, Fault> {
+    pub fn draw(
+        &mut self,
+        label: u8,
+        seed: u32,
+        evaluations: u16,
+        board: &mut dyn Board,
+    ) -> Result<Reply<'static>, Fault> {
         let label = (label != NO_LABEL).then_some(label);
         // An input that was under way is lost; the next begins with its first step.
         (self.part, self.ran, self.sensing) = (0, None, false);

@@ -77,7 +77,9 @@ impl Schedule<'_> {
         let level = |l: &Level| l.sigma > 0.0 && [l.sigma, l.c_in, l.c_skip, l.c_out].into_iter().all(number);
         let grid = |first: u8, count: u8| self.levels.get(first.into()..usize::from(first) + usize::from(count));
         let falls = |grid: Option<&[Level]>| {
-            grid.is_some_and(|grid| !grid.is_empty() && grid.iter().zip(grid.iter().skip(1)).all(|(a, b)| a.sigma > b.sigma))
+            grid.is_some_and(|grid| {
+                !grid.is_empty() && grid.iter().zip(grid.iter().skip(1)).all(|(a, b)| a.sigma > b.sigma)
+            })
         };
         let mut before = 0;
         let mut sound = self.levels.iter().all(level) && falls(grid(0, self.main));
@@ -168,7 +170,9 @@ impl Position {
         }
         let to = self.to(schedule);
         let level = if self.corrects > 0 { to.unwrap_or(self.from) } else { self.from };
-        let Some(&Level { sigma, c_in, c_skip, c_out }) = schedule.levels.get(usize::from(level)) else { return Ok(()) };
+        let Some(&Level { sigma, c_in, c_skip, c_out }) = schedule.levels.get(usize::from(level)) else {
+            return Ok(());
+        };
         // b − a
         let step = to.map_or(0.0, |to| schedule.sigma(to)) - schedule.sigma(self.from);
         let at = |x: f32, d: f32| if self.corrects > 0 { x + step * d } else { x };

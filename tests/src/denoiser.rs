@@ -17,7 +17,8 @@ pub fn denoiser_graph(hidden: &[usize], seed: u64) -> (Graph, Vec<Vec<f32>>) {
     let mut r = Lcg(seed);
     let n = SIZES.iter().sum();
     let deviation = [vec![4096.0; SIZES[0]], vec![16384.0; SIZES[1] + SIZES[2]]].concat();
-    let mut nodes = vec![Node { name: "input".into(), op: Op::Standardise { mean: vec![0.0; n], deviation, clip: 4.0 } }];
+    let mut nodes =
+        vec![Node { name: "input".into(), op: Op::Standardise { mean: vec![0.0; n], deviation, clip: 4.0 } }];
     let sizes: Vec<usize> = [n].iter().chain(hidden).chain(&[SIZES[0]]).copied().collect();
     for (i, pair) in sizes.windows(2).enumerate() {
         let x = nodes.len() - 1;
@@ -47,7 +48,8 @@ pub fn sampler(repeats: u8, count: u8) -> Sampler {
     let main = 9;
     let mut sigmas: Vec<f32> = grid(80.0, 0.002, main).iter().map(|&s| s as f32).collect();
     // The level nearest to 0.14.
-    let after = (1..main).min_by_key(|&i| ((f64::from(sigmas[usize::from(i)]) / 0.14).ln().abs() * 1e6) as u64).unwrap_or(1);
+    let after =
+        (1..main).min_by_key(|&i| ((f64::from(sigmas[usize::from(i)]) / 0.14).ln().abs() * 1e6) as u64).unwrap_or(1);
     let end = sigmas[usize::from(after)];
     sigmas.extend(grid(0.5, end.into(), count).iter().take(usize::from(count) - 1).map(|&s| s as f32));
     sigmas.push(end);
@@ -84,5 +86,7 @@ pub fn denoiser(hidden: &[usize], seed: u64, sampler: Sampler) -> Aligned {
     let provenance = Provenance { dataset: "none".into(), split: "none".into(), ..Provenance::default() };
     let board = Board::find("qemu-m4").expect("the board is built in");
     let description = description(provenance, Default::default(), Some(board)).expect("every board has a cost model");
-    export(&graph, &inputs, &Description { sampler: Some(sampler), ..description }).expect("the test graph exports").bytes
+    export(&graph, &inputs, &Description { sampler: Some(sampler), ..description })
+        .expect("the test graph exports")
+        .bytes
 }

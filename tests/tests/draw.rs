@@ -174,7 +174,10 @@ fn samplers_that_do_not_hold_together_are_not_exported() {
         let mut sampler = sampler(1, 3);
         change(&mut sampler);
         let description = smidgen::compress::Description { sampler: Some(sampler), ..Default::default() };
-        format!("{:#}", smidgen::compress::export(&graph, &inputs, &description).expect_err("a bad sampler is exported"))
+        format!(
+            "{:#}",
+            smidgen::compress::export(&graph, &inputs, &description).expect_err("a bad sampler is exported")
+        )
     };
     assert!(error(&|s| s.labels = 9).contains("90 inputs"));
     assert!(error(&|s| drop(s.levels[2].embedding.pop())).contains("differ in length"));

@@ -25,7 +25,8 @@ impl Wish {
     pub fn of(settings: &[String], labels: u8) -> Result<Wish> {
         let mut wish = Wish::default();
         for setting in settings {
-            let (key, value) = setting.split_once('=').with_context(|| format!("--set {setting}: KEY=VALUE is expected"))?;
+            let (key, value) =
+                setting.split_once('=').with_context(|| format!("--set {setting}: KEY=VALUE is expected"))?;
             let expected = || format!("--set {setting}: a whole number is expected");
             match key {
                 "label" => {
@@ -57,7 +58,10 @@ pub fn run(args: &RunArgs, model: &Aligned, sampler: &Sampler, workplace: &Place
         (args.class.is_some(), "--class"),
         (args.flash.is_some(), "--flash"),
     ] {
-        ensure!(!given, "{what}: the model is a denoiser, which draws one sample; --set label=3 and --set seed=7 say which");
+        ensure!(
+            !given,
+            "{what}: the model is a denoiser, which draws one sample; --set label=3 and --set seed=7 say which"
+        );
     }
     let wish = Wish::of(&args.set, sampler.labels)?;
     let artifact = model.artifact()?;
@@ -100,7 +104,12 @@ impl Evaluations {
 }
 
 /// Draws on a board under QEMU, its instructions counted where they can be.
-fn on_emulated(board: &Board, model: &Aligned, wish: Wish, output: Output) -> Result<(Sample, Result<Evaluations, String>)> {
+fn on_emulated(
+    board: &Board,
+    model: &Aligned,
+    wish: Wish,
+    output: Output,
+) -> Result<(Sample, Result<Evaluations, String>)> {
     let arena = model.artifact()?.arena_bytes() as usize;
     board.check_fit(model.len(), arena, "a narrower network (--set hidden=W)")?;
     let mut device = Device::connect(Qemu::start(board, model, true)?)?;
@@ -151,14 +160,16 @@ impl Picture {
     /// Of a sample that is one: `round((x − black)/(white − black)·greys)`.
     pub fn of(sampler: &Sampler, values: &[f32]) -> Option<Picture> {
         let (width, greys) = (usize::from(sampler.width), f32::from(sampler.greys));
-        let pixel = |x: &f32| ((x - sampler.black) / (sampler.white - sampler.black) * greys).round().clamp(0.0, greys) as u8;
+        let pixel =
+            |x: &f32| ((x - sampler.black) / (sampler.white - sampler.black) * greys).round().clamp(0.0, greys) as u8;
         (width > 0).then(|| Picture { width, greys: sampler.greys, pixels: values.iter().map(pixel).collect() })
     }
 
     /// For a terminal: a pixel is two shade characters wide, so that it is about square.
     pub fn lines(&self) -> Vec<String> {
         const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
-        let shade = |p: &u8| SHADES[(usize::from(*p) * 4 + usize::from(self.greys) / 2) / usize::from(self.greys).max(1)];
+        let shade =
+            |p: &u8| SHADES[(usize::from(*p) * 4 + usize::from(self.greys) / 2) / usize::from(self.greys).max(1)];
         let edge = "─".repeat(2 * self.width);
         let row = |row: &[u8]| format!("│{}│", row.iter().flat_map(|p| [shade(p); 2]).collect::<String>());
         let rows = self.pixels.chunks(self.width).map(row);

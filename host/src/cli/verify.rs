@@ -48,7 +48,10 @@ pub fn run(args: &VerifyArgs, workplace: &Place) -> Result<()> {
 /// Draws of a denoiser; its operators are looked at where they differ.
 fn draws(args: &VerifyArgs, loaded: &Aligned, ours: &Aligned, labels: u8, workplace: &Place) -> Result<()> {
     let output = workplace.output;
-    anyhow::ensure!(args.data.is_none(), "--data: the model is a denoiser, which takes no samples; --samples says how many it draws");
+    anyhow::ensure!(
+        args.data.is_none(),
+        "--data: the model is a denoiser, which takes no samples; --samples says how many it draws"
+    );
     let draws = crate::verify::draws(labels, args.samples.unwrap_or(DRAWS));
     let place = args.place.port.as_deref().or(args.place.board.as_deref()).unwrap_or("host");
     let (samples, difference) = match device(&args.place, loaded, &args.model)? {

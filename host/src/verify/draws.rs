@@ -60,7 +60,10 @@ pub fn compare_kernels(fast: &Aligned, naive: &Aligned, draws: &[Draw]) -> Resul
                     .map(|bytes| super::values(&bytes, op.output().1));
                 if let Some(index) = (0..host.len()).find(|&j| host[j] != device[j]) {
                     let (host, device) = (host[index], device[index]);
-                    return Ok((i + 1, Some(Difference { sample: i, operator: n, kind: op.kind(), index, host, device })));
+                    return Ok((
+                        i + 1,
+                        Some(Difference { sample: i, operator: n, kind: op.kind(), index, host, device }),
+                    ));
                 }
             }
             return Ok((i + 1, Some(difference)));

@@ -78,7 +78,9 @@ impl Error {
             Error::NeedsFloat => {
                 "the model computes in f32, for which this board has no instructions; choose a board with an FPU (qemu-m4), or train a monitor with --set arithmetic=fixed"
             }
-            Error::BadSampler => "the sampler does not fit the model, or its noise levels do not hold together; export it again",
+            Error::BadSampler => {
+                "the sampler does not fit the model, or its noise levels do not hold together; export it again"
+            }
         }
     }
 

@@ -98,7 +98,9 @@ pub(super) fn check(artifact: &Artifact<'_>, end: u32) -> Result<u32, Error> {
     };
     let number = |v: f32| v.abs() < 1e6;
     let picture = sampler.width == 0
-        || sampler.values.checked_rem(sampler.width.into()) == Some(0) && sampler.greys > 0 && sampler.black != sampler.white;
+        || sampler.values.checked_rem(sampler.width.into()) == Some(0)
+            && sampler.greys > 0
+            && sampler.black != sampler.white;
     if !takes
         || sampler.values == 0
         || artifact.output().0.len != sampler.values.into()

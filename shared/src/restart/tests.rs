@@ -29,7 +29,8 @@ impl Denoiser for Net {
         }
         for i in 0..self.f.len() {
             let other = self.input[(i + 1) % self.input.len()];
-            self.f[i] = self.gain * (self.input[i] - 0.5 * other + 0.1 * f32::from(level) + f32::from(label)).clamp(-2.0, 2.0);
+            self.f[i] =
+                self.gain * (self.input[i] - 0.5 * other + 0.1 * f32::from(level) + f32::from(label)).clamp(-2.0, 2.0);
         }
         Ok(())
     }
