@@ -298,6 +298,14 @@ pub fn description(provenance: Provenance, layout: Layout, board: Option<&Board>
     Ok(Description { provenance, boards, layout, core, sampler: None })
 }
 
+/// Instructions of one inference on a board, from the last sample to the scores, as the cost model has them.
+///
+/// # Errors
+/// A board.toml with a core that has no cost model.
+pub fn instructions(artifact: &Artifact<'_>, board: &Board) -> Result<u32> {
+    Ok(smidgen_shared::cost::instructions(&artifact.manifest().input, artifact.ops(), core(&board.core)?))
+}
+
 /// The cost model's instruction set of a board.toml's core.
 fn core(name: &str) -> Result<Core> {
     Ok(match name {

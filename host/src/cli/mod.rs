@@ -10,6 +10,7 @@ mod draw;
 mod explain;
 mod export;
 mod families;
+mod fit;
 mod flash;
 mod forget;
 mod hand;
@@ -67,6 +68,8 @@ enum Verb {
     Train(TrainArgs),
     /// Write a self-contained HTML report of a run
     Look(LookArgs),
+    /// Search a family for the best model that a board's budget allows
+    Fit(fit::FitArgs),
     /// Quantise a run into an artifact
     Export(ExportArgs),
     /// Show what an artifact is, operator by operator
@@ -319,6 +322,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Verb::Doctor => doctor::run(&place.data, output),
         Verb::Train(args) => train::run(&args, place),
         Verb::Look(args) => look::run(&args, place),
+        Verb::Fit(args) => fit::run(&args, place),
         Verb::Export(args) => export::run(&args, place),
         Verb::Inspect(args) => inspect::run(&args, output),
         Verb::Run(args) => run::run(&args, place),

@@ -4,6 +4,7 @@
 
 mod arena;
 mod calibrate;
+mod low_rank;
 mod poly;
 mod quantise;
 mod sampler;
@@ -12,6 +13,7 @@ mod sparse;
 mod write;
 
 pub use calibrate::{Ranges, calibrate};
+pub use low_rank::{Factored, export_factored};
 pub use quantise::{Description, Exported, export};
 pub use sampler::{Interval, Level, Picture, Sampler};
 pub use sign::{is_signed_by, sign};
