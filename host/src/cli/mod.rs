@@ -6,6 +6,7 @@ mod boards;
 mod data;
 mod demo;
 mod doctor;
+mod draw;
 mod explain;
 mod export;
 mod families;
@@ -224,6 +225,9 @@ struct RunArgs {
     /// The board's flash, with what it was sent and taught, as `send` and `teach` keep it in a file
     #[arg(long, value_name = "FILE", requires = "board")]
     flash: Option<PathBuf>,
+    /// Of a denoiser: what is drawn, label=CLASS [default: none] or seed=N [default: 0]; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
 }
 
 #[derive(Args)]
@@ -235,7 +239,7 @@ struct VerifyArgs {
     /// Data set [default: the one it was trained on]
     #[arg(long)]
     data: Option<String>,
-    /// Number of samples, spread over those held out [default: all]
+    /// Number of samples, spread over those held out [default: all; 22 that a denoiser draws]
     #[arg(long, value_parser = at_least_one)]
     samples: Option<usize>,
     /// Drill: alter this byte of the weights on the host's side only
