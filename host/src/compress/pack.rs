@@ -4,7 +4,7 @@
 //! for what the kernel expands its input to ([`Packing`]).
 
 use anyhow::{Result, anyhow, ensure};
-use smidgen_shared::artifact::{Artifact, Header, Manifest};
+use smidgen_shared::artifact::{Artifact, Header, Manifest, Sampler};
 use smidgen_shared::kernel::{Matrix, Packing, Portable, Rows};
 use smidgen_shared::op::Op;
 use smidgen_shared::run::Runner;
@@ -25,10 +25,13 @@ pub fn pack(model: &Aligned, packing: Packing) -> Result<Aligned> {
     let ops = artifact.ops().map(|op| packer.op(op)).collect::<Result<Vec<_>>>()?;
     let columns = ops.iter().map(Op::columns).max().unwrap_or(0) as usize;
     let scratch = |packing: Packing| 4 * packing.scratch_words(columns) as u32;
+    let moved = |at: u32| at - scratch(artifact.packing()) + scratch(packing);
+    let sampler = packer.sampler(moved)?;
     let encoded: Vec<Vec<u8>> = ops.iter().map(postcard::to_stdvec).collect::<Result<_, _>>()?;
     let manifest = postcard::to_stdvec(&Manifest {
         ops: &encoded.concat(),
-        arena_bytes: artifact.arena_bytes() - scratch(artifact.packing()) + scratch(packing),
+        arena_bytes: moved(artifact.arena_bytes()),
+        sampler,
         ..*artifact.manifest()
     })?;
     let golden = postcard::to_stdvec(artifact.golden())?;
@@ -121,6 +124,17 @@ impl Packer<'_> {
             }
             Op::UnitRms { .. } | Op::Rescale { .. } | Op::Clamp { .. } => op,
         })
+    }
+
+    /// The sampler, whose memory lies behind the operators' and moves; where it is, 0 without one.
+    fn sampler(&mut self, moved: impl Fn(u32) -> u32) -> Result<u32> {
+        let Some(&sampler) = self.artifact.sampler() else { return Ok(0) };
+        let schedule = self.artifact.schedule(&sampler)?;
+        let state = moved(sampler.state);
+        let (levels_at, embeddings_at) =
+            (self.weights.pods(schedule.levels), self.weights.pods(self.artifact.embeddings(&sampler)?));
+        let intervals_at = self.weights.pods(schedule.intervals);
+        Ok(self.weights.pods(&[Sampler { state, levels_at, embeddings_at, intervals_at, ..sampler }]))
     }
 
     fn matrix(&mut self, at: u32, n_in: u32, n_out: u32) -> Result<u32> {

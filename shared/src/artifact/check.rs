@@ -1,6 +1,6 @@
 //! Everything that must hold before a model may run: regions, shapes, constants, accumulators.
 
-use super::{Artifact, Class, Error, GoldenVector, Input, Items, sparse};
+use super::{Artifact, Class, Error, GoldenVector, Input, Items, sampler, sparse};
 use crate::fixed::ACC_LIMIT;
 use crate::kernel::{
     Matrix, Rows, arch,
@@ -44,7 +44,11 @@ pub(super) fn check(artifact: &Artifact<'_>) -> Result<(), Error> {
     // Behind the regions lies what the widest matrix's kernel needs.
     let columns = artifact.ops().map(|op| op.columns()).max().unwrap_or(0);
     let scratch = 4 * artifact.packing().scratch_words(columns as usize) as u32;
-    if arena_end.next_multiple_of(4).checked_add(scratch) != Some(manifest.arena_bytes) {
+    arena_end = arena_end.next_multiple_of(4).checked_add(scratch).ok_or(Error::BadRegion)?;
+    if manifest.sampler != 0 {
+        arena_end = sampler::check(artifact, arena_end)?;
+    }
+    if arena_end.next_multiple_of(4) != manifest.arena_bytes {
         return Err(Error::BadRegion);
     }
     check_lists(artifact)

@@ -8,12 +8,14 @@ mod check;
 mod header;
 mod manifest;
 mod ops;
+mod sampler;
 mod sparse;
 
 pub use header::{ALIGNMENT, FORMAT_VERSION, HEADER_BYTES, Header, MAGIC, Named, named, signature};
 pub use manifest::{Bound, Class, Golden, GoldenVector, Input, Items, Manifest, Metric, Provenance, golden_sample};
 
 pub use ops::Ops;
+pub use sampler::{LABEL_ON, Sampler, VALUE_ONE};
 
 use crate::fixed::Row;
 use crate::kernel::poly::{Law, Step};
@@ -52,8 +54,10 @@ pub enum Error {
     Misaligned = 13,
     /// The model computes in f32, which this core has no instructions for.
     NeedsFloat = 14,
+    /// The sampler does not fit the model, or its noise levels do not hold together.
+    BadSampler = 15,
     /// The weights are packed for another core.
-    WrongPacking = 15,
+    WrongPacking = 16,
 }
 
 impl Error {
@@ -74,7 +78,10 @@ impl Error {
             Error::TrailingBytes => "bytes follow the end of the artifact; copy or export it again",
             Error::Misaligned => "the artifact does not lie at a 16-byte boundary in memory",
             Error::NeedsFloat => {
-                "the model computes in f32, for which this board has no instructions; train it with --set arithmetic=fixed"
+                "the model computes in f32, for which this board has no instructions; choose a board with an FPU (qemu-m4), or train a monitor with --set arithmetic=fixed"
+            }
+            Error::BadSampler => {
+                "the sampler does not fit the model, or its noise levels do not hold together; export it again"
             }
             Error::WrongPacking => {
                 "the model's weights are packed for another core; export it again with this board's --board, or without for all boards"
@@ -100,6 +107,7 @@ impl Error {
             TrailingBytes,
             Misaligned,
             NeedsFloat,
+            BadSampler,
             WrongPacking,
         ]
         .into_iter()
