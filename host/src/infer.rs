@@ -236,7 +236,10 @@ pub fn description(provenance: Provenance, layout: Layout, board: Option<&Board>
 }
 
 /// The cost model's instruction set of a board.toml's core.
-fn core(name: &str) -> Result<Core> {
+///
+/// # Errors
+/// A core that there is no model of.
+pub fn core(name: &str) -> Result<Core> {
     Ok(match name {
         "cortex-m0" | "cortex-m0+" => Core::ArmV6M,
         "cortex-m3" => Core::ArmV7M,

@@ -1,6 +1,8 @@
 //! Models for tests: small enough to try every byte of, with every operator that a family uses.
 
 pub mod calls;
+pub mod costs;
+pub mod random;
 pub mod source;
 mod spar;
 

@@ -51,7 +51,7 @@ pub(super) fn export(
         laws: weights.i32s(bytemuck::cast_slice(&lowered.laws)),
     };
     let input = artifact::Input::Vector { len: inputs_taken };
-    let bounds = bounds(description, &input, &[op]);
+    let bounds = bounds(description, &input, &[op], Some(&lowered.steps));
     let parts = Parts {
         family: &graph.family,
         input,

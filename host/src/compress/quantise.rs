@@ -77,7 +77,7 @@ pub fn export(graph: &Graph, inputs: &[Vec<f32>], description: &Description) -> 
             artifact::Input::Vector { len: u16::try_from(n).context("a vector of over 65,535 values")? }
         }
     };
-    let bounds = bounds(description, &input, &ops);
+    let bounds = bounds(description, &input, &ops, None);
     let parts = Parts {
         family: &graph.family,
         input,

@@ -5,6 +5,7 @@ use smidgen_shared::artifact::{self, ALIGNMENT, Artifact, Golden, GoldenVector, 
 use smidgen_shared::cost::{self, Core};
 use smidgen_shared::fixed::Row;
 use smidgen_shared::kernel::Portable;
+use smidgen_shared::kernel::poly::Step;
 use smidgen_shared::op::Op;
 use smidgen_shared::run::Runner;
 
@@ -127,15 +128,16 @@ pub(super) struct Parts<'a> {
     pub weights: &'a Weights,
 }
 
-/// What holds for a model on every board of `description`.
+/// What holds for a model on every board of `description`; `steps` of a monitor.
 pub(super) fn bounds<'d>(
     description: &'d Description,
     input: &artifact::Input,
     ops: &[Op],
+    steps: Option<&[Step]>,
 ) -> Vec<artifact::Bound<'d>> {
     let of = |(board, core): &'d (String, Core)| artifact::Bound {
         board,
-        instructions: cost::instructions(input, ops.iter().copied(), *core),
+        instructions: cost::instructions(input, ops.iter().copied(), steps, *core),
         per_sample: cost::per_sample(input, ops.first(), *core),
         stack_bytes: cost::stack_bytes(*core),
     };
