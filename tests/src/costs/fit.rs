@@ -11,6 +11,8 @@ use smidgen::device::Board;
 use smidgen_shared::cost::{Core, Kind, TERMS, Work, of_step, works_of};
 
 use super::profiles;
+use crate::random::Model;
+use smidgen::counting::Profile;
 
 /// The board that stands for a core.
 const BOARDS: [(Core, &str, &str); 5] = [
@@ -50,6 +52,7 @@ pub fn write(models: u64) -> Result<()> {
             let work = of_step(&artifact.manifest().input, artifact.ops().next().as_ref());
             samples.push(Sample { work, mean: mean(&profile.steps) });
         }
+        keep(name, &profiles)?;
         let weights: Vec<[i32; TERMS]> = Kind::ALL.iter().map(|&kind| coefficients(&samples, kind)).collect();
         // What the integers say, beside the counts of whole models and of single steps.
         let value = |work: &Work| {
@@ -94,6 +97,27 @@ pub fn write(models: u64) -> Result<()> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/src/cost/table.rs");
     std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
     println!("written: {}", path.display());
+    Ok(())
+}
+
+/// Writes every operator with its terms and counts to target/kernel-counts, for whoever looks for a better formula.
+fn keep(board: &str, profiles: &[(Model, Profile)]) -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/kernel-counts");
+    std::fs::create_dir_all(&folder)?;
+    let mut text = String::new();
+    for (model, profile) in profiles {
+        let artifact = model.bytes.artifact().map_err(|e| anyhow::anyhow!("{e}"))?;
+        let mut ops = artifact.ops().zip(&profile.operators);
+        let input = artifact.manifest().input;
+        works_of(&artifact, |work| {
+            if let Some((op, counts)) = ops.next() {
+                let _ = writeln!(text, "{:?}\t{:?}\t{counts:?}\t{op:?}\t{input:?}", work.kind, work.terms);
+            }
+        });
+        let work = of_step(&input, artifact.ops().next().as_ref());
+        let _ = writeln!(text, "{:?}\t{:?}\t{:?}\t{}\t{input:?}", work.kind, work.terms, profile.steps, model.name);
+    }
+    std::fs::write(folder.join(board), text)?;
     Ok(())
 }
 
