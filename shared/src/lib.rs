@@ -3,16 +3,19 @@
 //! The same code runs on the host and on every board, so the two give the same bits.
 //! Nothing here allocates, panics or loops without a bound.
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod artifact;
 pub mod cost;
+pub mod draw;
 pub mod explain;
 pub mod features;
 pub mod fixed;
 pub mod kernel;
 mod monitor;
+pub mod noise;
 pub mod op;
+pub mod restart;
 pub mod run;
 pub mod teach;
 pub mod wire;

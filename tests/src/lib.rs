@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod costs;
+mod denoiser;
 pub mod random;
 pub mod source;
 mod spar;
@@ -9,6 +10,7 @@ mod spar;
 use smidgen::compress::{Aligned, Description, Provenance, export};
 use smidgen::graph::{Class, Graph, Input, Matrix, Node, Op, Smooth};
 
+pub use denoiser::{denoiser, denoiser_graph, sampler};
 pub use spar::{Spar, spar};
 
 /// A generator for tests: the 64-bit linear congruential one of Knuth.

@@ -8,10 +8,13 @@ use anyhow::{Context, Result, ensure};
 use smidgen_shared::artifact;
 use smidgen_shared::cost::Core;
 use smidgen_shared::fixed::{ACC_LIMIT, Row};
+use smidgen_shared::kernel::Packing;
 use smidgen_shared::op::{Op, Region, Width};
 
 use super::arena::{Lifetime, place};
 use super::calibrate::{Ranges, calibrate};
+use super::pack::pack;
+use super::sampler::Sampler;
 use super::sparse::{Choice, Layout, Shape, store};
 use super::write::{Aligned, Parts, Provenance, Weights, bounds};
 use crate::graph::{self, Graph, Matrix};
@@ -27,6 +30,10 @@ pub struct Description {
     pub layout: Layout,
     /// The core whose instructions decide between layouts [default: Cortex-M4's].
     pub core: Option<Core>,
+    /// How samples are drawn, where the graph is a denoiser.
+    pub sampler: Option<Sampler>,
+    /// How dense matrices are stored [default: row-major, for every board].
+    pub packing: Packing,
 }
 
 /// An artifact, and what was decided on the way.
@@ -52,7 +59,7 @@ struct Format {
 pub fn export(graph: &Graph, inputs: &[Vec<f32>], description: &Description) -> Result<Exported> {
     if let [graph::Node { op: graph::Op::Poly(program), .. }] = &graph.nodes[..] {
         graph.shapes()?;
-        let bytes = super::poly::export(graph, program, inputs, description)?;
+        let bytes = pack(&super::poly::export(graph, program, inputs, description)?, description.packing)?;
         return Ok(Exported { bytes, choices: Vec::new() });
     }
     let graph = &graph.with_rescales();
@@ -77,21 +84,31 @@ pub fn export(graph: &Graph, inputs: &[Vec<f32>], description: &Description) -> 
             artifact::Input::Vector { len: u16::try_from(n).context("a vector of over 65,535 values")? }
         }
     };
+    let (sampler, arena_bytes) = match (&description.sampler, &graph.input) {
+        (Some(sampler), graph::Input::Vector(n)) => {
+            let outputs = shapes.last().copied().unwrap_or(0);
+            let (at, bytes) = sampler.write(&mut weights, *n, outputs, plan.arena_bytes)?;
+            (at, bytes)
+        }
+        (Some(_), _) => anyhow::bail!("sampler: a denoiser takes vectors, not windows"),
+        (None, _) => (0, plan.arena_bytes),
+    };
     let bounds = bounds(description, &input, &ops, None);
     let parts = Parts {
         family: &graph.family,
         input,
-        arena_bytes: plan.arena_bytes,
+        arena_bytes,
         ops: &ops,
         classes: &graph.classes,
         unit: formats.last().map_or(1.0, |format| format.scale as f32),
         bounds: &bounds,
         provenance: &description.provenance,
         weights: &weights,
+        sampler,
     };
     let scale = formats[0].scale;
     let golden: Vec<Vec<i8>> = inputs.iter().take(3).map(|input| first_output(graph, input, scale)).collect();
-    Ok(Exported { bytes: parts.assemble(&golden)?, choices })
+    Ok(Exported { bytes: pack(&parts.assemble(&golden)?, description.packing)?, choices })
 }
 
 /// Node 0's int8 output in float arithmetic: near enough for a golden vector's input.

@@ -82,6 +82,14 @@ impl Weights {
         at
     }
 
+    /// As they lie in this machine's memory, which is little-endian.
+    pub(super) fn pods<T: bytemuck::Pod>(&mut self, values: &[T]) -> u32 {
+        const { assert!(cfg!(target_endian = "little")) };
+        let at = self.start();
+        self.bytes.extend(bytemuck::cast_slice::<T, u8>(values));
+        at
+    }
+
     pub(super) fn rows(&mut self, rows: &[Row]) -> u32 {
         let flat: Vec<i32> = rows.iter().flat_map(|row| [row.bias, row.multiplier]).collect();
         self.i32s(&flat)
@@ -126,6 +134,8 @@ pub(super) struct Parts<'a> {
     pub bounds: &'a [artifact::Bound<'a>],
     pub provenance: &'a Provenance,
     pub weights: &'a Weights,
+    /// where the sampler lies in them, 0: there is none
+    pub sampler: u32,
 }
 
 /// What holds for a model on every board of `description`; `steps` of a monitor.
@@ -205,6 +215,7 @@ impl Parts<'_> {
             bound_count: self.bounds.len() as u8,
             bounds: &bounds,
             provenance: &provenance,
+            sampler: self.sampler,
         })?;
         let golden = list(
             vectors
@@ -216,28 +227,33 @@ impl Parts<'_> {
         )?;
         let golden = postcard::to_stdvec(&Golden { front_crc, count: vectors.len() as u8, vectors: &golden })?;
 
-        let mut bytes = vec![0; HEADER_BYTES];
-        bytes.extend(&manifest);
-        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
-        let weights_at = bytes.len();
-        bytes.extend(&self.weights.bytes);
-        let golden_at = bytes.len();
-        bytes.extend(&golden);
-        let span = |at: usize, len: usize| (at as u32, len as u32);
-        let mut header = Header {
-            total: u32::try_from(bytes.len()).context("an artifact of 4 GB")?,
-            manifest: span(HEADER_BYTES, manifest.len()),
-            weights: span(weights_at, self.weights.bytes.len()),
-            golden: span(golden_at, golden.len()),
-            crc: 0,
-            signed: false,
-            counter: 0,
-        };
-        bytes[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
-        header.crc = Header::checksum(&bytes);
-        bytes[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
-        Ok(Aligned::new(&bytes))
+        sections(Header::default(), &manifest, self.weights, &golden)
     }
+}
+
+/// An artifact of its parts; counter and packing are those of `header`, its lengths are counted. Not signed.
+pub(super) fn sections(header: Header, manifest: &[u8], weights: &Weights, golden: &[u8]) -> Result<Aligned> {
+    let mut bytes = vec![0; HEADER_BYTES];
+    bytes.extend(manifest);
+    bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+    let weights_at = bytes.len();
+    bytes.extend(&weights.bytes);
+    let golden_at = bytes.len();
+    bytes.extend(golden);
+    let span = |at: usize, len: usize| (at as u32, len as u32);
+    let mut header = Header {
+        total: u32::try_from(bytes.len()).context("an artifact of 4 GB")?,
+        manifest: span(HEADER_BYTES, manifest.len()),
+        weights: span(weights_at, weights.bytes.len()),
+        golden: span(golden_at, golden.len()),
+        crc: 0,
+        signed: false,
+        ..header
+    };
+    bytes[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
+    header.crc = Header::checksum(&bytes);
+    bytes[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
+    Ok(Aligned::new(&bytes))
 }
 
 /// Adds `delta` to byte `index` of the weight section and makes the checksum fit again: what a
