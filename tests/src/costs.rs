@@ -99,8 +99,8 @@ impl Checked {
             board: board.name.clone(),
             model: name.into(),
             counted: (profile.whole.iter().copied().min().unwrap_or(0), most(&profile.whole)),
-            estimate: cost::estimate_of(&artifact, core).into(),
-            bound: cost::instructions_of(&artifact, core).into(),
+            estimate: cost::estimate(&artifact, core).into(),
+            bound: cost::instructions(&artifact, core).into(),
             step: (
                 most(&profile.steps),
                 cost::per_sample(&artifact.manifest().input, artifact.ops().next().as_ref(), core).into(),

@@ -5,6 +5,7 @@ use smidgen::device::Board;
 use smidgen::graph::{Class, Graph, Input, Node, Op, Smooth};
 use smidgen::infer::description;
 use smidgen::program::{Program, Step, Watched};
+use smidgen_shared::kernel::Packing;
 use smidgen_shared::features::{self, MAX_CHANNELS, Spec, Stats};
 
 use crate::Lcg;
@@ -39,12 +40,15 @@ impl Lcg {
     }
 }
 
-/// A model of at most `weights` weights, laid out for `board`.
+/// A model of at most `weights` weights, laid out for `board`: in its own packing, every third row-major.
 ///
 /// # Panics
 /// Where twenty draws in a row don't export: a mistake of this file's.
 pub fn model(seed: u64, weights: usize, board: &Board) -> Model {
-    let description: Description = description(Default::default(), Default::default(), Some(board)).unwrap();
+    let mut description: Description = description(Default::default(), Default::default(), Some(board)).unwrap();
+    if seed / 8 % 3 == 2 {
+        description.packing = Packing::RowMajor;
+    }
     let mut why = String::new();
     for attempt in 0..20 {
         let mut r = Lcg((seed ^ attempt << 48).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5EED);

@@ -5,7 +5,6 @@ use smidgen_shared::artifact::{self, ALIGNMENT, Artifact, Golden, GoldenVector, 
 use smidgen_shared::cost::{self, Core};
 use smidgen_shared::fixed::Row;
 use smidgen_shared::kernel::Portable;
-use smidgen_shared::kernel::poly::Step;
 use smidgen_shared::op::Op;
 use smidgen_shared::run::Runner;
 
@@ -138,20 +137,19 @@ pub(super) struct Parts<'a> {
     pub sampler: u32,
 }
 
-/// What holds for a model on every board of `description`; `steps` of a monitor.
-pub(super) fn bounds<'d>(
-    description: &'d Description,
-    input: &artifact::Input,
-    ops: &[Op],
-    steps: Option<&[Step]>,
-) -> Vec<artifact::Bound<'d>> {
-    let of = |(board, core): &'d (String, Core)| artifact::Bound {
+/// What holds for a model on every board of `description`.
+pub(super) fn bounds<'d>(description: &'d Description, model: &cost::Model<'_>, ops: &[Op]) -> Vec<artifact::Bound<'d>> {
+    description.boards.iter().map(|(board, core)| bound(board, *core, model, ops)).collect()
+}
+
+/// What holds for a model on one board.
+pub(super) fn bound<'b>(board: &'b str, core: Core, model: &cost::Model<'_>, ops: &[Op]) -> artifact::Bound<'b> {
+    artifact::Bound {
         board,
-        instructions: cost::instructions(input, ops.iter().copied(), steps, *core),
-        per_sample: cost::per_sample(input, ops.first(), *core),
-        stack_bytes: cost::stack_bytes(*core),
-    };
-    description.boards.iter().map(of).collect()
+        instructions: model.instructions(ops.iter().copied(), core),
+        per_sample: cost::per_sample(model.input, ops.first(), core),
+        stack_bytes: cost::stack_bytes(core),
+    }
 }
 
 impl Parts<'_> {

@@ -10,7 +10,7 @@ mod work;
 
 use crate::artifact::{Artifact, Input};
 use crate::kernel::poly::Step;
-use crate::kernel::{group_bytes, group_weights, runs};
+use crate::kernel::{Packing, group_bytes, group_weights, runs};
 use crate::op::Op;
 
 pub use work::{TERMS, Work, of_step};
@@ -64,6 +64,16 @@ pub enum Kind {
     Gate,
     /// [`Op::Mix`]
     Mix,
+    /// [`Op::Dense`] of a packed matrix
+    PackedDense,
+    /// [`Op::LowRank`] of packed matrices
+    PackedLowRank,
+    /// [`Op::Gate`] of a packed matrix
+    PackedGate,
+    /// [`Op::Mix`] of packed matrices
+    PackedMix,
+    /// [`Op::Match`] of a packed matrix
+    PackedMatch,
     /// [`Op::Rescale`]
     Rescale,
     /// [`Op::Lookup`], [`Op::Clamp`]
@@ -94,7 +104,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the table's order.
-    pub const ALL: [Kind; 21] = [
+    pub const ALL: [Kind; 26] = [
         Kind::Vector,
         Kind::Window,
         Kind::Embed,
@@ -103,6 +113,11 @@ impl Kind {
         Kind::LowRank,
         Kind::Gate,
         Kind::Mix,
+        Kind::PackedDense,
+        Kind::PackedLowRank,
+        Kind::PackedGate,
+        Kind::PackedMix,
+        Kind::PackedMatch,
         Kind::Rescale,
         Kind::Lookup,
         Kind::Match,
@@ -186,64 +201,71 @@ pub fn constant_bytes(op: &Op) -> u32 {
     }
 }
 
-/// Instructions of one operator that does not take the model's input, an estimate.
-pub fn of_operator(op: &Op, core: Core) -> u32 {
-    work::of_operator(op).instructions(core)
+/// Instructions of one operator that does not take the model's input, an estimate; `packing`: of the artifact's dense
+/// matrices.
+pub fn of_operator(op: &Op, packing: Packing, core: Core) -> u32 {
+    work::of_operator(op, packing, core).instructions(core)
 }
 
-/// Every operator's work at the end of an input. Where the steps of a monitor are not known, each is taken for the
-/// dearest.
-fn works<'w>(
-    input: &'w Input,
-    ops: impl Iterator<Item = Op> + 'w,
-    steps: Option<&'w [Step]>,
-) -> impl Iterator<Item = Work> + 'w {
-    ops.enumerate().map(move |(i, op)| match (op, steps) {
-        (Op::Poly { .. }, Some(steps)) => work::of_program(&op, steps),
-        _ if i == 0 => work::of_first(input, &op),
-        _ => work::of_operator(&op),
-    })
+/// What the estimates need of a model besides its operators.
+#[derive(Clone, Copy, Debug)]
+pub struct Model<'a> {
+    /// What it takes.
+    pub input: &'a Input,
+    /// How its dense matrices are stored.
+    pub packing: Packing,
+    /// The steps of a monitor, which lie in the weights; where they are not known, each is taken for the dearest.
+    pub steps: Option<&'a [Step]>,
 }
 
-/// Instructions from the last time step to the scores, an estimate; `steps` of a monitor.
-pub fn estimate(input: &Input, ops: impl Iterator<Item = Op>, steps: Option<&[Step]>, core: Core) -> u32 {
-    works(input, ops, steps).fold(0, |sum, work| sum.saturating_add(work.instructions(core)))
-}
+impl<'a> Model<'a> {
+    /// Of an artifact.
+    pub fn of(artifact: &'a Artifact<'_>) -> Model<'a> {
+        let steps = match artifact.ops().next() {
+            Some(Op::Poly { registers, inputs, steps, .. }) => {
+                artifact.steps(steps, registers.len.saturating_sub(inputs.into()) as usize).ok()
+            }
+            _ => None,
+        };
+        Model { input: &artifact.manifest().input, packing: artifact.packing(), steps }
+    }
 
-/// Instructions at most from the last time step to the scores; `steps` of a monitor.
-pub fn instructions(input: &Input, ops: impl Iterator<Item = Op>, steps: Option<&[Step]>, core: Core) -> u32 {
-    let Table { margin, slack, .. } = *core.table();
-    works(input, ops, steps)
-        .fold(0, |sum, work| sum.saturating_add(with_margin(work.instructions(core), margin)).saturating_add(slack))
+    /// The work at the end of an input of operator `i`.
+    pub fn work(&self, i: usize, op: &Op, core: Core) -> Work {
+        match (op, self.steps) {
+            (Op::Poly { .. }, Some(steps)) => work::of_program(op, steps),
+            _ if i == 0 => work::of_first(self.input, op),
+            _ => work::of_operator(op, self.packing, core),
+        }
+    }
+
+    /// Instructions from the last time step to the scores, an estimate.
+    pub fn estimate(&self, ops: impl Iterator<Item = Op>, core: Core) -> u32 {
+        ops.enumerate().fold(0, |sum, (i, op)| sum.saturating_add(self.work(i, &op, core).instructions(core)))
+    }
+
+    /// Instructions at most from the last time step to the scores.
+    pub fn instructions(&self, ops: impl Iterator<Item = Op>, core: Core) -> u32 {
+        let Table { margin, slack, .. } = *core.table();
+        ops.enumerate().fold(0, |sum, (i, op)| {
+            let estimate = self.work(i, &op, core).instructions(core);
+            sum.saturating_add(with_margin(estimate, margin)).saturating_add(slack)
+        })
+    }
 }
 
 fn with_margin(estimate: u32, margin: u32) -> u32 {
     u32::try_from(u64::from(estimate) * u64::from(1024 + margin) / 1024).unwrap_or(u32::MAX)
 }
 
-/// A monitor's steps, which lie in the weights.
-fn steps<'a>(artifact: &Artifact<'a>) -> Option<&'a [Step]> {
-    match artifact.ops().next() {
-        Some(Op::Poly { registers, inputs, steps, .. }) => {
-            artifact.steps(steps, registers.len.saturating_sub(inputs.into()) as usize).ok()
-        }
-        _ => None,
-    }
+/// Instructions of one inference of an artifact, an estimate.
+pub fn estimate(artifact: &Artifact<'_>, core: Core) -> u32 {
+    Model::of(artifact).estimate(artifact.ops(), core)
 }
 
-/// [`estimate`] of an artifact.
-pub fn estimate_of(artifact: &Artifact<'_>, core: Core) -> u32 {
-    estimate(&artifact.manifest().input, artifact.ops(), steps(artifact), core)
-}
-
-/// [`instructions`] of an artifact.
-pub fn instructions_of(artifact: &Artifact<'_>, core: Core) -> u32 {
-    instructions(&artifact.manifest().input, artifact.ops(), steps(artifact), core)
-}
-
-/// The work of every operator of an artifact, in order.
-pub fn works_of(artifact: &Artifact<'_>, mut each: impl FnMut(Work)) {
-    works(&artifact.manifest().input, artifact.ops(), steps(artifact)).for_each(&mut each);
+/// Instructions at most of one inference of an artifact.
+pub fn instructions(artifact: &Artifact<'_>, core: Core) -> u32 {
+    Model::of(artifact).instructions(artifact.ops(), core)
 }
 
 /// Stack at most of any request, interrupts included, bytes. It does not depend on the model: buffers whose size does

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use smidgen::device::Board;
-use smidgen_shared::cost::{Core, Kind, TERMS, Work, of_step, works_of};
+use smidgen_shared::artifact::Artifact;
+use smidgen_shared::cost::{Core, Kind, Model as Shape, TERMS, Work, of_step};
 
 use super::profiles;
 use crate::random::Model;
@@ -37,7 +38,7 @@ pub fn write(models: u64) -> Result<()> {
     let mut text = String::from(
         "//! Coefficients in 1/256 instruction: written by `kernel-costs fit`, not by hand.\n\nuse super::Table;\n",
     );
-    for (_, name, constant) in BOARDS {
+    for (core, name, constant) in BOARDS {
         let board = Board::find(name)?;
         println!("{name}: counting {models} models");
         let profiles = profiles(board, 0, models)?;
@@ -46,13 +47,13 @@ pub fn write(models: u64) -> Result<()> {
         for (model, profile) in &profiles {
             let artifact = model.bytes.artifact().map_err(|e| anyhow::anyhow!("{e}"))?;
             let mut counts = profile.operators.iter();
-            works_of(&artifact, |work| {
+            works(&artifact, core, |work| {
                 samples.extend(counts.next().map(|counts| Sample { work, mean: mean(counts) }));
             });
             let work = of_step(&artifact.manifest().input, artifact.ops().next().as_ref());
             samples.push(Sample { work, mean: mean(&profile.steps) });
         }
-        keep(name, &profiles)?;
+        keep(name, core, &profiles)?;
         let weights: Vec<[i32; TERMS]> = Kind::ALL.iter().map(|&kind| coefficients(&samples, kind)).collect();
         // What the integers say, beside the counts of whole models and of single steps.
         let value = |work: &Work| {
@@ -63,7 +64,7 @@ pub fn write(models: u64) -> Result<()> {
         for (model, profile) in &profiles {
             let artifact = model.bytes.artifact().map_err(|e| anyhow::anyhow!("{e}"))?;
             let (mut sum, mut operators) = (0.0, 0.0);
-            works_of(&artifact, |work| {
+            works(&artifact, core, |work| {
                 sum += value(&work);
                 operators += 1.0;
             });
@@ -101,7 +102,7 @@ pub fn write(models: u64) -> Result<()> {
 }
 
 /// Writes every operator with its terms and counts to target/kernel-counts, for whoever looks for a better formula.
-fn keep(board: &str, profiles: &[(Model, Profile)]) -> Result<()> {
+fn keep(board: &str, core: Core, profiles: &[(Model, Profile)]) -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/kernel-counts");
     std::fs::create_dir_all(&folder)?;
     let mut text = String::new();
@@ -109,7 +110,7 @@ fn keep(board: &str, profiles: &[(Model, Profile)]) -> Result<()> {
         let artifact = model.bytes.artifact().map_err(|e| anyhow::anyhow!("{e}"))?;
         let mut ops = artifact.ops().zip(&profile.operators);
         let input = artifact.manifest().input;
-        works_of(&artifact, |work| {
+        works(&artifact, core, |work| {
             if let Some((op, counts)) = ops.next() {
                 let _ = writeln!(text, "{:?}\t{:?}\t{counts:?}\t{op:?}\t{input:?}", work.kind, work.terms);
             }
@@ -123,6 +124,12 @@ fn keep(board: &str, profiles: &[(Model, Profile)]) -> Result<()> {
 
 /// Instructions an operator that a bound adds beside its margin.
 const SLACK: f64 = 24.0;
+
+/// The work of every operator, in order.
+fn works(artifact: &Artifact<'_>, core: Core, mut each: impl FnMut(Work)) {
+    let shape = Shape::of(artifact);
+    artifact.ops().enumerate().for_each(|(i, op)| each(shape.work(i, &op, core)));
+}
 
 /// Residuals by kind.
 fn report(samples: &[Sample], value: &dyn Fn(&Work) -> f64) {
