@@ -6,13 +6,13 @@ use smidgen_shared::{
     draw::Drawn,
     explain,
     features::MAX_CHANNELS,
-    kernel::{Portable, arch::FLOAT},
+    kernel::arch::{FLOAT, Native},
     run::{self, Runner},
     wire::{Fault, MAX_DATA, NO_LABEL, Reply, SAMPLE, SampleDecoder},
 };
 
 pub(crate) struct Model<'m, 'a> {
-    pub runner: Runner<'m, 'a, Portable>,
+    pub runner: Runner<'m, 'a, Native>,
     /// Step at which the part taken last began.
     part: u16,
     /// The operator that the latest run ended with; its output stands in the arena.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use smidgen_shared::artifact::{Artifact, Sampler};
 use smidgen_shared::draw::Drawn;
 use smidgen_shared::fixed::requant_i8;
-use smidgen_shared::kernel::{Kernel, Naive, Portable};
+use smidgen_shared::kernel::{Kernel, Naive, Packing, Portable};
 use smidgen_shared::op::Op;
 use smidgen_shared::run::{self, Runner};
 use smidgen_shared::{explain, features};
@@ -287,7 +287,7 @@ pub fn export(graph: &Graph, dataset: &Dataset, rows: &[u32], provenance: Proven
 }
 
 /// A model's origin, with bounds to be stated for every board, and a say in how matrices are
-/// stored; `board`: whose instructions decide.
+/// stored; `board`: whose instructions decide, and whose packing dense matrices get.
 ///
 /// # Errors
 /// A board.toml with a core that has no cost model.
@@ -295,7 +295,8 @@ pub fn description(provenance: Provenance, layout: Layout, board: Option<&Board>
     // A bound is stated where it can be measured; a board on a desk has those of its core.
     let boards = Board::emulated().map(|board| Ok((board.name.clone(), core(&board.core)?))).collect::<Result<_>>()?;
     let core = board.map(|board| core(&board.core)).transpose()?;
-    Ok(Description { provenance, boards, layout, core, sampler: None })
+    let packing = board.map(packing).transpose()?.unwrap_or_default();
+    Ok(Description { provenance, boards, layout, core, sampler: None, packing })
 }
 
 /// Instructions of one inference on a board, from the last sample to the scores, as the cost model has them.
@@ -304,6 +305,18 @@ pub fn description(provenance: Provenance, layout: Layout, board: Option<&Board>
 /// A board.toml with a core that has no cost model.
 pub fn instructions(artifact: &Artifact<'_>, board: &Board) -> Result<u32> {
     Ok(smidgen_shared::cost::instructions(&artifact.manifest().input, artifact.ops(), core(&board.core)?))
+}
+
+/// The packing that a board's kernel has code of its own for.
+///
+/// # Errors
+/// A board.toml with a core that has no cost model.
+pub fn packing(board: &Board) -> Result<Packing> {
+    Ok(match core(&board.core)? {
+        Core::ArmV7EM | Core::ArmV8M => Packing::HighLow,
+        Core::ArmV6M => Packing::Pairs,
+        Core::ArmV7M | Core::Rv32 => Packing::Columns,
+    })
 }
 
 /// The cost model's instruction set of a board.toml's core.

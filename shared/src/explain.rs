@@ -14,6 +14,7 @@
 
 use crate::artifact::Artifact;
 use crate::fixed::Row;
+use crate::kernel::{Matrix, Rows};
 use crate::op::{Op, Region};
 
 /// Most elements of the map's output: they are kept on the stack.
@@ -179,17 +180,18 @@ fn class_pull(
         return Ok(0);
     };
     let Op::Match { x, y, weights, rows, .. } = operator(model, table)? else { return Err(Error::NotLinear) };
-    let (n, classes) = (x.len as usize, y.len as usize);
-    let (weights, row) = match taught {
-        Some(taught) => (taught.weights, taught.row),
+    let n = x.len as usize;
+    // A taught class is a table of one row.
+    let (matrix, row, class) = match taught {
+        Some(taught) => (Matrix::row_major(1, n, taught.weights), taught.row, 0),
         None => {
-            let weights = model.i8s(weights, n * classes).map_err(|_| Error::NothingThere)?;
-            let rows = model.rows(rows, classes).map_err(|_| Error::NothingThere)?;
+            let rows = model.rows(rows, y.len as usize).map_err(|_| Error::NothingThere)?;
             let row = *rows.get(class).ok_or(Error::NothingThere)?;
-            (weights.get(class.wrapping_mul(n)..).unwrap_or(&[]), row)
+            (model.matrix(weights, x.len, y.len).map_err(|_| Error::NothingThere)?, row, class)
         }
     };
-    for (pull, &a) in pull.iter_mut().zip(weights) {
+    for (j, pull) in pull.iter_mut().enumerate().take(n) {
+        let a = matrix.weight(class, j);
         let direct = i64::from(a) * i64::from(row.multiplier);
         *pull = linear.rescale.map_or(direct, |m| times(direct, m));
     }
@@ -205,27 +207,21 @@ fn composite(
     pull: &mut [i64; MAX_WIDTH],
     sums: &mut Sums<'_>,
 ) -> Result<(), Error> {
-    let Op::Mix { gate, z, y, bases, v, v_rows, u, u_bias, multipliers, .. } = operator(model, map)? else {
-        return Err(Error::NotLinear);
-    };
-    let corrupt = |_| Error::NothingThere;
-    let (rank, n_in, n_out, bases) = (z.len as usize, sums.x.len(), y.len as usize, usize::from(bases));
-    let multipliers = model.i32s(multipliers, n_out).map_err(corrupt)?;
-    for (pull, &m) in pull.iter_mut().zip(multipliers) {
+    let op = operator(model, map)?;
+    let Op::Mix { gate, z, y, .. } = op else { return Err(Error::NotLinear) };
+    let bases = model.bases(&op).map_err(|_| Error::NothingThere)?;
+    let (rank, n_out) = (z.len as usize, y.len as usize);
+    for (pull, &m) in pull.iter_mut().zip(bases.multipliers) {
         *pull = times(*pull, m);
     }
-    let inner = if rank == 0 { n_in } else { rank };
-    let u = model.i8s(u, bases * n_out * inner).map_err(corrupt)?;
-    let u_bias = model.i32s(u_bias, bases * n_out).map_err(corrupt)?;
-    let v = model.i8s(v, bases * rank * n_in).map_err(corrupt)?;
-    let v_rows = model.rows(v_rows, bases * rank).map_err(corrupt)?;
     for (n, [index, g]) in int8(arena, gate)?.as_chunks().0.iter().enumerate() {
         let k = usize::from(*index as u8);
-        for (pull, &bias) in pull.iter().zip(part(u_bias, k, n_out)) {
+        let biases = bases.u_bias.get(k.wrapping_mul(n_out)..).unwrap_or(&[]);
+        for (pull, &bias) in pull.iter().zip(biases).take(n_out) {
             sums.constant(2 + n, share(pull.wrapping_mul(bias.into()), i64::from(*g as u8)));
         }
-        let inside = (part(v, k, rank * n_in), part(v_rows, k, rank));
-        sums.network(2 + n, pull, part(u, k, n_out * inner), inside, i64::from(*g as u8));
+        let inside = (bases.v.part(k, rank), bases.v_rows.part(k, rank));
+        sums.network(2 + n, pull, &bases.u.part(k, n_out), &inside, i64::from(*g as u8));
     }
     Ok(())
 }
@@ -235,25 +231,20 @@ fn composite(
 fn plain(model: &Artifact<'_>, map: u8, pull: &mut [i64; MAX_WIDTH], sums: &mut Sums<'_>) -> Result<(), Error> {
     let (x, y, v, v_rows, rank, u, u_rows) = match operator(model, map)? {
         Op::Dense { x, y, weights, rows, .. } => (x, y, 0, 0, 0, weights, rows),
-        Op::LowRank { x, z, y, v, v_rows, u, u_rows, .. } => (x, y, v, v_rows, z.len as usize, u, u_rows),
+        Op::LowRank { x, z, y, v, v_rows, u, u_rows, .. } => (x, y, v, v_rows, z.len, u, u_rows),
         _ => return Err(Error::NotLinear),
     };
     let corrupt = |_| Error::NothingThere;
-    let (n_in, n_out) = (x.len as usize, y.len as usize);
-    let inner = if rank == 0 { n_in } else { rank };
-    let (v, v_rows) = (model.i8s(v, n_in * rank).map_err(corrupt)?, model.rows(v_rows, rank).map_err(corrupt)?);
-    let (u, u_rows) = (model.i8s(u, inner * n_out).map_err(corrupt)?, model.rows(u_rows, n_out).map_err(corrupt)?);
-    for (pull, row) in pull.iter_mut().zip(u_rows) {
+    let inner = if rank == 0 { x.len } else { rank };
+    let v = (model.matrix(v, x.len, rank).map_err(corrupt)?, model.packed_rows(v_rows, rank).map_err(corrupt)?);
+    let (u, u_rows) = (model.matrix(u, inner, y.len), model.packed_rows(u_rows, y.len).map_err(corrupt)?);
+    for (i, pull) in pull.iter_mut().enumerate() {
+        let Some(row) = u_rows.row(i).filter(|_| i < y.len as usize) else { break };
         *pull = times(*pull, row.multiplier);
         sums.constant(1, pull.wrapping_mul(row.bias.into()));
     }
-    sums.network(1, pull, u, (v, v_rows), 128);
+    sums.network(1, pull, &u.map_err(corrupt)?, &v, 128);
     Ok(())
-}
-
-/// The `k`-th run of `len` elements.
-fn part<T>(all: &[T], k: usize, len: usize) -> &[T] {
-    all.get(k.wrapping_mul(len)..).and_then(|rest| rest.get(..len)).unwrap_or(&[])
 }
 
 /// The terms that are asked for, in 2⁻²⁴.
@@ -281,23 +272,21 @@ impl Sums<'_> {
     }
 
     /// A network `U (V x + b)` of weight g/128, `U` alone where `V` is empty: its features, and V's biases.
-    fn network(&mut self, network: usize, pull: &[i64], u: &[i8], (v, v_rows): (&[i8], &[Row]), g: i64) {
-        let inner = if v_rows.is_empty() { self.x.len() } else { v_rows.len() };
-        for r in 0..inner {
+    fn network(&mut self, network: usize, pull: &[i64], u: &Matrix<'_>, (v, v_rows): &(Matrix<'_>, Rows<'_>), g: i64) {
+        for r in 0..u.n_in {
             let mut sum = 0i64;
-            for (i, pull) in pull.iter().enumerate() {
-                let weight = u.get(i.wrapping_mul(inner).wrapping_add(r)).copied().unwrap_or(0);
-                sum = sum.wrapping_add(pull.wrapping_mul(weight.into()));
+            for (i, pull) in pull.iter().enumerate().take(u.n_out) {
+                sum = sum.wrapping_add(pull.wrapping_mul(u.weight(i, r).into()));
             }
             let sum = share(sum, g);
-            let Some(row) = v_rows.get(r) else {
+            let Some(row) = v_rows.row(r).filter(|_| r < v.n_out) else {
                 self.feature(network, r, sum);
                 continue;
             };
             let sum = times(sum, row.multiplier);
             self.constant(network, sum.wrapping_mul(row.bias.into()));
-            for (j, &weight) in part(v, r, self.x.len()).iter().enumerate() {
-                self.feature(network, j, sum.wrapping_mul(weight.into()));
+            for j in 0..self.x.len() {
+                self.feature(network, j, sum.wrapping_mul(v.weight(r, j).into()));
             }
         }
     }

@@ -2,8 +2,9 @@
 //!
 //! A model is a list of operators over one arena of bytes. Every operator names the regions of
 //! the arena that it reads and writes, and where in the weight section its constants lie.
-//! Weights are row-major `(n_out, n_in)` int8 in [−127, 127]; the constants of a row are a
-//! [`Row`](crate::fixed::Row).
+//! Weights are `(n_out, n_in)` int8 in [−127, 127], stored as the artifact's
+//! [`Packing`](crate::kernel::Packing) says; the constants of a row are a [`Row`](crate::fixed::Row), those of dense
+//! and low-rank rows packed too ([`Rows`](crate::kernel::Rows)).
 
 use serde::{Deserialize, Serialize};
 
@@ -189,6 +190,21 @@ impl Op {
                     None => None,
                 },
             ],
+        }
+    }
+
+    /// Columns of the widest dense matrix that the operator multiplies with; 0 without one.
+    pub const fn columns(&self) -> u32 {
+        match *self {
+            Op::Dense { x, .. } | Op::Gate { x, .. } | Op::Match { x, .. } => x.len,
+            Op::LowRank { x, z, .. } | Op::Mix { x, z, .. } => {
+                if x.len > z.len {
+                    x.len
+                } else {
+                    z.len
+                }
+            }
+            _ => 0,
         }
     }
 

@@ -12,7 +12,7 @@ use core::marker::PhantomData;
 use crate::artifact::{Artifact, GoldenVector, Input, Items, golden_sample};
 use crate::features;
 use crate::fixed::requant_i8;
-use crate::kernel::{self, Bases, Kernel, Out};
+use crate::kernel::{self, Kernel, Out};
 use crate::monitor::Monitor;
 use crate::op::{Op, Region, Width};
 
@@ -236,6 +236,7 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
 
 /// The operators after the first, up to and including `last`.
 pub(crate) fn walk<K: Kernel>(artifact: &Artifact<'_>, arena: &mut [u8], last: Option<u8>) -> Result<(), Error> {
+    let arena = arena.get_mut(..artifact.operators_end() as usize).ok_or(Error::Corrupt)?;
     let mut ops = artifact.ops();
     let mut left = last.unwrap_or(u8::MAX);
     ops.next();
@@ -266,6 +267,11 @@ pub fn checksum(bytes: &[u8]) -> u32 {
 
 fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<(), Error> {
     let corrupt = |_| Error::Corrupt;
+    // The last bytes are the kernels' own.
+    let own = 4 * model.packing().scratch_words(op.columns() as usize);
+    let at = arena.len().checked_sub(own).ok_or(Error::Corrupt)?;
+    let (arena, scratch) = arena.split_at_mut_checked(at).ok_or(Error::Corrupt)?;
+    let scratch: &mut [u32] = bytemuck::try_cast_slice_mut(scratch).map_err(|_| Error::Corrupt)?;
     match *op {
         Op::Standardise { .. } | Op::Embed { .. } | Op::Poly { .. } => {}
         Op::UnitRms { x, y, gain } => {
@@ -273,35 +279,27 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
             kernel::unit_rms(i8s(x)?, gain, i8s(y)?);
         }
         Op::Dense { x, y, width, relu, weights, rows } => {
-            let (n_in, n_out) = (x.len as usize, y.len as usize);
+            let matrix = model.matrix(weights, x.len, y.len).map_err(corrupt)?;
+            let rows = model.packed_rows(rows, y.len).map_err(corrupt)?;
             let [x, y] = views(arena, [(x, Width::I8), (y, width)])?;
-            let weights = model.i8s(weights, n_in * n_out).map_err(corrupt)?;
-            let rows = model.rows(rows, n_out).map_err(corrupt)?;
-            kernel::dense::<K>(i8s(x)?, weights, rows, out(y, width, relu)?);
+            kernel::dense::<K>(i8s(x)?, &matrix, rows, scratch, out(y, width, relu)?);
         }
         Op::LowRank { x, z, y, width, v, v_rows, u, u_rows } => {
-            let (n_in, rank, n_out) = (x.len as usize, z.len as usize, y.len as usize);
+            let v = model.matrix(v, x.len, z.len).map_err(corrupt)?;
+            let u = model.matrix(u, z.len, y.len).map_err(corrupt)?;
+            let v_rows = model.packed_rows(v_rows, z.len).map_err(corrupt)?;
+            let u_rows = model.packed_rows(u_rows, y.len).map_err(corrupt)?;
             let [x, z, y] = views(arena, [(x, Width::I8), (z, Width::I8), (y, width)])?;
-            let v = (model.i8s(v, n_in * rank).map_err(corrupt)?, model.rows(v_rows, rank).map_err(corrupt)?);
-            let u = (model.i8s(u, rank * n_out).map_err(corrupt)?, model.rows(u_rows, n_out).map_err(corrupt)?);
-            kernel::low_rank::<K>(i8s(x)?, v, i8s(z)?, u, out(y, width, false)?);
+            kernel::low_rank::<K>(i8s(x)?, (&v, v_rows), i8s(z)?, (&u, u_rows), scratch, out(y, width, false)?);
         }
         Op::Gate { x, y, bases, weights, rows } => {
-            let (n_in, bases) = (x.len as usize, usize::from(bases));
+            let matrix = model.matrix(weights, x.len, bases.into()).map_err(corrupt)?;
+            let rows = model.rows(rows, bases.into()).map_err(corrupt)?;
             let [x, y] = views(arena, [(x, Width::I8), (y, Width::I8)])?;
-            let weights = model.i8s(weights, n_in * bases).map_err(corrupt)?;
-            kernel::gate::<K>(i8s(x)?, weights, model.rows(rows, bases).map_err(corrupt)?, i8s(y)?);
+            kernel::gate::<K>(i8s(x)?, &matrix, rows, scratch, i8s(y)?);
         }
-        Op::Mix { x, gate, base, z, acc, y, width, bases, v, v_rows, u, u_bias, multipliers } => {
-            let (n_in, rank, n_out, bases) = (x.len as usize, z.len as usize, y.len as usize, usize::from(bases));
-            let inner = if rank == 0 { n_in } else { rank };
-            let constants = Bases {
-                v: model.i8s(v, bases * rank * n_in).map_err(corrupt)?,
-                v_rows: model.rows(v_rows, bases * rank).map_err(corrupt)?,
-                u: model.i8s(u, bases * n_out * inner).map_err(corrupt)?,
-                u_bias: model.i32s(u_bias, bases * n_out).map_err(corrupt)?,
-                multipliers: model.i32s(multipliers, n_out).map_err(corrupt)?,
-            };
+        Op::Mix { x, gate, base, z, acc, y, width, .. } => {
+            let constants = model.bases(op).map_err(corrupt)?;
             let based = base.is_some();
             let base = base.unwrap_or(Region { at: 0, len: 0 });
             let [x, gate, base, z, acc, y] = views(
@@ -311,7 +309,7 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
             let base: &[i16] = bytemuck::try_cast_slice(base).map_err(|_| Error::Corrupt)?;
             let acc = bytemuck::try_cast_slice_mut(acc).map_err(|_| Error::Corrupt)?;
             let base = based.then_some(base);
-            kernel::mix::<K>(i8s(x)?, i8s(gate)?, base, constants, i8s(z)?, acc, out(y, width, false)?);
+            kernel::mix::<K>(i8s(x)?, i8s(gate)?, base, constants, i8s(z)?, acc, scratch, out(y, width, false)?);
         }
         Op::Rescale { x, y, multiplier } => {
             let [x, y] = views(arena, [(x, Width::I16), (y, Width::I8)])?;
@@ -326,16 +324,16 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
             kernel::lookup(i8s(x)?, model.i8s(table, 256).map_err(corrupt)?, i8s(y)?);
         }
         Op::Match { x, y, weights, rows, handicaps } => {
-            let (n_in, classes) = (x.len as usize, y.len as usize);
+            let classes = y.len as usize;
+            let matrix = model.matrix(weights, x.len, y.len).map_err(corrupt)?;
             let [x, y] = views(arena, [(x, Width::I8), (y, Width::I32)])?;
-            let weights = model.i8s(weights, n_in * classes).map_err(corrupt)?;
             let rows = model.rows(rows, classes).map_err(corrupt)?;
             let handicaps = match handicaps {
                 Some(at) => model.i32s(at, classes).map_err(corrupt)?,
                 None => &[],
             };
             let y = bytemuck::try_cast_slice_mut(y).map_err(|_| Error::Corrupt)?;
-            kernel::matching::<K>(i8s(x)?, weights, rows, handicaps, y);
+            kernel::matching::<K>(i8s(x)?, &matrix, rows, handicaps, scratch, y);
         }
         Op::Sparse { x, y, width, relu, layout, groups, counts, entries, rows } => {
             let matrix = model.sparse(layout, (x.len, y.len), groups, counts, entries).map_err(corrupt)?;

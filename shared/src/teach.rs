@@ -10,8 +10,8 @@
 //! depends on it.
 
 use crate::artifact::Artifact;
-use crate::fixed::{ACC_LIMIT, Row};
-use crate::kernel::{self, norm};
+use crate::fixed::{ACC_LIMIT, Row, isqrt, requant};
+use crate::kernel::norm;
 use crate::op::{Op, Region};
 
 /// A model's class table, as far as another row needs it.
@@ -34,8 +34,11 @@ impl Table {
     /// The table that the model ends with; `None` where it ends with another operator.
     pub fn of(model: &Artifact<'_>) -> Option<Table> {
         let Some(Op::Match { x, y, weights, rows, .. }) = model.ops().last() else { return None };
-        let (weights, rows) = (model.i8s(weights, x.len as usize).ok()?, model.rows(rows, y.len as usize).ok()?);
-        Some(Table { x, first: (rows.first()?.multiplier, norm(weights)) })
+        let matrix = model.matrix(weights, x.len, y.len).ok()?;
+        let rows = model.rows(rows, y.len as usize).ok()?;
+        let squares = (0..matrix.n_in).map(|j| (matrix.weight(0, j) * matrix.weight(0, j)) as u32);
+        let length = isqrt(squares.fold(0u64, |sum, square| sum.wrapping_add(square.into())) << 8);
+        Some(Table { x, first: (rows.first()?.multiplier, length) })
     }
 
     /// Attributes a class.
@@ -78,9 +81,8 @@ impl Table {
 
 /// The score of one taught class; `weights` are int8.
 pub fn score(x: &[i8], weights: &[u8], row: Row) -> i32 {
-    let mut y = [0];
-    kernel::matching::<kernel::Portable>(x, int8(weights), &[row], &[], &mut y);
-    y[0]
+    let sum = x.iter().zip(weights).fold(0i32, |sum, (&x, &w)| sum.wrapping_add(i32::from(x) * i32::from(w as i8)));
+    requant(sum.wrapping_add(row.bias), row.multiplier)
 }
 
 /// The same bytes as int8.
@@ -91,7 +93,6 @@ pub fn int8(bytes: &[u8]) -> &[i8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixed::requant;
     use proptest::prelude::*;
 
     fn table(n: u32, multiplier: i32, length: u32) -> Table {

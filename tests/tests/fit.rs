@@ -60,7 +60,9 @@ fn the_best_within_a_budget_is_written() {
     }
     let model = std::fs::read(path(folder.path(), "fit/model.smg")).unwrap();
     let chosen = &front[found["chosen"].as_u64().unwrap() as usize];
-    assert_eq!(chosen["flash_bytes"].as_u64(), Some(model.len() as u64));
+    // The model states its own figures, which take a few bytes less than the largest ones.
+    let predicted = chosen["flash_bytes"].as_u64().unwrap();
+    assert!((predicted - 8..=predicted).contains(&(model.len() as u64)), "{predicted} {}", model.len());
     assert!(std::fs::read_to_string(path(folder.path(), "fit/fit.html")).unwrap().contains("Quality against cost"));
 }
 

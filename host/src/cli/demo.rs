@@ -9,10 +9,11 @@ use serde_json::{Map, Value, json};
 use smidgen_shared::artifact::{Bound, Items};
 
 use super::{DemoArgs, DoesNotHold};
-use crate::compress::Aligned;
+use crate::compress::{Aligned, pack};
 use crate::device::{Board, Firmware, qemu_version};
 use crate::family::Place;
 use crate::family::parsnets::{page, provenance, test_rows, train_run};
+use crate::infer::packing;
 use crate::output::{Output, chain, thousands};
 use crate::report::write_atomic;
 use crate::run::{Request, Run};
@@ -63,12 +64,12 @@ pub fn run(args: &DemoArgs, place: &Place) -> Result<()> {
     for (board, result) in Board::emulated().zip(boards) {
         match result {
             Ok(result) => {
-                let (row, object) = result.show(board, &bytes)?;
+                let (row, object) = result.show(board)?;
                 if let Some(d) = &result.verified.first_difference {
                     failed
                         .push(format!("{} differs from the host in operator {} ({})", board.name, d.operator, d.kind));
                 }
-                failed.extend(result.over_bound(board, &bytes)?);
+                failed.extend(result.over_bound(board)?);
                 table.push(row);
                 objects.push(object);
             }
@@ -78,7 +79,9 @@ pub fn run(args: &DemoArgs, place: &Place) -> Result<()> {
             Err(error) => failed.push(format!("{}: {}", board.name, chain(&error))),
         }
     }
-    output.line("boards  the same artifact and windows on each, every score compared with the host's\n");
+    output.line(
+        "boards  the same model and windows on each, packed for its core, every score compared with the host's\n",
+    );
     output.table(
         &["board", "samples", "identical", "instructions", "a time step", "firmware", "model", "arena", "stack"],
         &table,
@@ -119,6 +122,8 @@ fn summary(run: &Run, boards: &[Value], skipped: &[String], seconds: f64) -> Val
 
 /// What one board did.
 struct OnBoard {
+    /// As it is packed for the board's core.
+    model: Aligned,
     verified: Verified,
     /// Most instructions of one inference and of one time step, or why there is no count.
     counts: Result<(u64, u64), String>,
@@ -126,7 +131,8 @@ struct OnBoard {
 }
 
 impl OnBoard {
-    fn show(&self, board: &Board, model: &Aligned) -> Result<(Vec<String>, Value)> {
+    fn show(&self, board: &Board) -> Result<(Vec<String>, Value)> {
+        let model = &self.model;
         let identical = self.verified.first_difference.is_none();
         let (finish, push) = match &self.counts {
             Ok((finish, push)) => (thousands(*finish), thousands(*push)),
@@ -156,8 +162,8 @@ impl OnBoard {
     }
 
     /// Bounds of the artifact that the counts exceed.
-    fn over_bound(&self, board: &Board, model: &Aligned) -> Result<Vec<String>> {
-        let artifact = model.artifact()?;
+    fn over_bound(&self, board: &Board) -> Result<Vec<String>> {
+        let artifact = self.model.artifact()?;
         let manifest = artifact.manifest();
         let Some(bound) =
             Items::<Bound>::new(manifest.bounds, manifest.bound_count.into()).find(|b| b.board == board.name)
@@ -207,15 +213,16 @@ fn share(board: &Board, inputs: &[Vec<i16>]) -> Vec<Vec<i16>> {
 }
 
 fn on_board(board: &Board, model: &Aligned, inputs: &[Vec<i16>], bar: &indicatif::ProgressBar) -> Result<OnBoard> {
+    let model = pack(model, packing(board)?)?;
     let artifact = model.artifact()?;
     board.check_fit(model.len(), artifact.arena_bytes() as usize, super::verify::SHRINK)?;
-    let mut device = start(board, model)?;
-    let verified = compare(&mut device, model, inputs, |_| bar.inc(1))?;
+    let mut device = start(board, &model)?;
+    let verified = compare(&mut device, &model, inputs, |_| bar.inc(1))?;
     drop(device);
-    let counts = count(board, model, &inputs[..COUNTED.min(inputs.len())])?;
+    let counts = count(board, &model, &inputs[..COUNTED.min(inputs.len())])?;
     let most = |v: &[u64]| v.iter().copied().max();
     let counts =
         counts.and_then(|c| most(&c.finish).zip(most(&c.push)).ok_or_else(|| "nothing was counted".to_string()));
     let firmware = Firmware::of(board).context("firmware")?;
-    Ok(OnBoard { verified, counts, firmware })
+    Ok(OnBoard { model, verified, counts, firmware })
 }

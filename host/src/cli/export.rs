@@ -24,7 +24,7 @@ pub fn run(args: &ExportArgs, place: &Place) -> Result<()> {
     let board = args.board.as_deref().map(Board::find).transpose()?;
     let description = description(export.provenance, layout, board)?;
     let exported = if board.is_some() && layout == compress::Layout::Auto {
-        let (exported, factored) = compress::export_factored(&export.graph, &export.inputs, &description)?;
+        let (exported, factored) = compress::export_factored(&export.graph, &export.inputs, &description, args.error)?;
         for map in factored {
             place.output.line(map.to_string());
         }

@@ -175,9 +175,12 @@ struct ExportArgs {
     /// The artifact
     #[arg(short, long, default_value = "model.smg")]
     output: PathBuf,
-    /// Check that it fits this board, and choose layouts for it
+    /// Check that it fits this board, and choose for it, layer by layer, among full, low-rank and sparse matrices
     #[arg(long)]
     board: Option<String>,
+    /// Error of the outputs that a low-rank matrix may bring, a share of their root mean square
+    #[arg(long, value_name = "SHARE", default_value_t = 0.02, requires = "board")]
+    error: f64,
     /// How matrices with many zeros are stored: whatever takes fewest instructions, or dense
     #[arg(long, value_enum, default_value_t = Layout::Auto)]
     layout: Layout,

@@ -1,10 +1,11 @@
-//! From a float graph to an artifact: calibrate, quantise, place, write.
+//! From a float graph to an artifact: calibrate, quantise, place, write, pack for a core.
 //!
 //! Quantisation happens here and nowhere else.
 
 mod arena;
 mod calibrate;
 mod low_rank;
+mod pack;
 mod poly;
 mod quantise;
 mod sampler;
@@ -14,6 +15,7 @@ mod write;
 
 pub use calibrate::{Ranges, calibrate};
 pub use low_rank::{Factored, export_factored};
+pub use pack::pack;
 pub use quantise::{Description, Exported, export};
 pub use sampler::{Interval, Level, Picture, Sampler};
 pub use sign::{is_signed_by, sign};

@@ -8,10 +8,12 @@ use anyhow::{Context, Result, ensure};
 use smidgen_shared::artifact;
 use smidgen_shared::cost::Core;
 use smidgen_shared::fixed::{ACC_LIMIT, Row};
+use smidgen_shared::kernel::Packing;
 use smidgen_shared::op::{Op, Region, Width};
 
 use super::arena::{Lifetime, place};
 use super::calibrate::{Ranges, calibrate};
+use super::pack::pack;
 use super::sampler::Sampler;
 use super::sparse::{Choice, Layout, Shape, store};
 use super::write::{Aligned, Parts, Provenance, Weights, bounds};
@@ -30,6 +32,8 @@ pub struct Description {
     pub core: Option<Core>,
     /// How samples are drawn, where the graph is a denoiser.
     pub sampler: Option<Sampler>,
+    /// How dense matrices are stored [default: row-major, for every board].
+    pub packing: Packing,
 }
 
 /// An artifact, and what was decided on the way.
@@ -55,7 +59,7 @@ struct Format {
 pub fn export(graph: &Graph, inputs: &[Vec<f32>], description: &Description) -> Result<Exported> {
     if let [graph::Node { op: graph::Op::Poly(program), .. }] = &graph.nodes[..] {
         graph.shapes()?;
-        let bytes = super::poly::export(graph, program, inputs, description)?;
+        let bytes = pack(&super::poly::export(graph, program, inputs, description)?, description.packing)?;
         return Ok(Exported { bytes, choices: Vec::new() });
     }
     let graph = &graph.with_rescales();
@@ -104,7 +108,7 @@ pub fn export(graph: &Graph, inputs: &[Vec<f32>], description: &Description) -> 
     };
     let scale = formats[0].scale;
     let golden: Vec<Vec<i8>> = inputs.iter().take(3).map(|input| first_output(graph, input, scale)).collect();
-    Ok(Exported { bytes: parts.assemble(&golden)?, choices })
+    Ok(Exported { bytes: pack(&parts.assemble(&golden)?, description.packing)?, choices })
 }
 
 /// Node 0's int8 output in float arithmetic: near enough for a golden vector's input.

@@ -225,28 +225,33 @@ impl Parts<'_> {
         )?;
         let golden = postcard::to_stdvec(&Golden { front_crc, count: vectors.len() as u8, vectors: &golden })?;
 
-        let mut bytes = vec![0; HEADER_BYTES];
-        bytes.extend(&manifest);
-        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
-        let weights_at = bytes.len();
-        bytes.extend(&self.weights.bytes);
-        let golden_at = bytes.len();
-        bytes.extend(&golden);
-        let span = |at: usize, len: usize| (at as u32, len as u32);
-        let mut header = Header {
-            total: u32::try_from(bytes.len()).context("an artifact of 4 GB")?,
-            manifest: span(HEADER_BYTES, manifest.len()),
-            weights: span(weights_at, self.weights.bytes.len()),
-            golden: span(golden_at, golden.len()),
-            crc: 0,
-            signed: false,
-            counter: 0,
-        };
-        bytes[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
-        header.crc = Header::checksum(&bytes);
-        bytes[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
-        Ok(Aligned::new(&bytes))
+        sections(Header::default(), &manifest, self.weights, &golden)
     }
+}
+
+/// An artifact of its parts; counter and packing are those of `header`, its lengths are counted. Not signed.
+pub(super) fn sections(header: Header, manifest: &[u8], weights: &Weights, golden: &[u8]) -> Result<Aligned> {
+    let mut bytes = vec![0; HEADER_BYTES];
+    bytes.extend(manifest);
+    bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+    let weights_at = bytes.len();
+    bytes.extend(&weights.bytes);
+    let golden_at = bytes.len();
+    bytes.extend(golden);
+    let span = |at: usize, len: usize| (at as u32, len as u32);
+    let mut header = Header {
+        total: u32::try_from(bytes.len()).context("an artifact of 4 GB")?,
+        manifest: span(HEADER_BYTES, manifest.len()),
+        weights: span(weights_at, weights.bytes.len()),
+        golden: span(golden_at, golden.len()),
+        crc: 0,
+        signed: false,
+        ..header
+    };
+    bytes[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
+    header.crc = Header::checksum(&bytes);
+    bytes[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
+    Ok(Aligned::new(&bytes))
 }
 
 /// Adds `delta` to byte `index` of the weight section and makes the checksum fit again: what a

@@ -1,9 +1,9 @@
 //! Everything that must hold before a model may run: regions, shapes, constants, accumulators.
 
 use super::{Artifact, Class, Error, GoldenVector, Input, Items, sampler, sparse};
-use crate::fixed::{ACC_LIMIT, Row};
+use crate::fixed::ACC_LIMIT;
 use crate::kernel::{
-    arch,
+    Matrix, Rows, arch,
     poly::{KINDS, Law, NONE, Step},
 };
 use crate::op::{Op, Region, Width};
@@ -41,10 +41,14 @@ pub(super) fn check(artifact: &Artifact<'_>) -> Result<(), Error> {
     if i != usize::from(manifest.op_count) || !ops.is_done() {
         return Err(Error::BadManifest);
     }
+    // Behind the regions lies what the widest matrix's kernel needs, then what a sampler keeps.
+    let columns = artifact.ops().map(|op| op.columns()).max().unwrap_or(0);
+    let scratch = 4 * artifact.packing().scratch_words(columns as usize) as u32;
+    let mut end = arena_end.next_multiple_of(4).checked_add(scratch).ok_or(Error::BadRegion)?;
     if manifest.sampler != 0 {
-        arena_end = sampler::check(artifact, arena_end)?;
+        end = sampler::check(artifact, end)?;
     }
-    if arena_end.next_multiple_of(4) != manifest.arena_bytes {
+    if end.next_multiple_of(4) != manifest.arena_bytes {
         return Err(Error::BadRegion);
     }
     check_lists(artifact)
@@ -107,7 +111,9 @@ fn check_regions(artifact: &Artifact<'_>, i: usize, op: &Op) -> Result<(), Error
             return Err(Error::BadRegion);
         }
     }
-    Ok(())
+    // A gate's pairs hold a weight of 128 as −128: no matrix reads them.
+    let pairs = |earlier: Op| matches!((earlier, op.inputs()), (Op::Gate { y, .. }, [Some((x, _)), ..]) if x == y);
+    if op.columns() > 0 && artifact.ops().take(i).any(pairs) { Err(Error::BadShape) } else { Ok(()) }
 }
 
 fn check_shapes(artifact: &Artifact<'_>, i: usize, op: &Op) -> Result<(), Error> {
@@ -134,7 +140,11 @@ fn check_shapes(artifact: &Artifact<'_>, i: usize, op: &Op) -> Result<(), Error>
             }
             same(x, y)
         }
-        Op::Rescale { x, y, .. } | Op::Clamp { x, y, .. } => same(x, y),
+        Op::Rescale { x, y, .. } => same(x, y),
+        Op::Clamp { x, y, lo, hi } => {
+            no_extremes(&[lo, hi])?;
+            same(x, y)
+        }
         Op::Lookup { x, y, table } => {
             no_extremes(artifact.i8s(table, 256)?)?;
             same(x, y)
@@ -153,9 +163,9 @@ fn check_shapes(artifact: &Artifact<'_>, i: usize, op: &Op) -> Result<(), Error>
             if y.len % 2 != 0 || kept > MAX_KEPT || kept > u32::from(bases) || bases > MAX_BASES {
                 return Err(Error::BadShape);
             }
-            layer(artifact, x.len, bases.into(), weights, rows)
+            scores(artifact, x.len, bases.into(), weights, rows)
         }
-        Op::Mix { x, gate, base, z, acc, y, width, bases, v, v_rows, u, u_bias, multipliers } => {
+        Op::Mix { gate, base, z, acc, y, width, bases, .. } => {
             narrow(width)?;
             same(acc, y)?;
             if let Some(base) = base {
@@ -164,22 +174,13 @@ fn check_shapes(artifact: &Artifact<'_>, i: usize, op: &Op) -> Result<(), Error>
             if gate.len % 2 != 0 || bases == 0 || bases > MAX_BASES {
                 return Err(Error::BadShape);
             }
-            let count = u32::from(bases);
-            let inner = if z.len == 0 { x.len } else { z.len };
-            if z.len > 0 {
-                layer(artifact, x.len, product(count, z.len)?, v, v_rows)?;
-            }
-            let outer = product(count, y.len)?;
-            let u = artifact.i8s(u, product(outer, inner)? as usize)?;
-            let u_bias = artifact.i32s(u_bias, outer as usize)?;
-            artifact.i32s(multipliers, y.len as usize)?;
-            accumulators(u, inner as usize, u_bias.iter().copied())
+            mixture(artifact, op, (z.len as usize, y.len as usize))
         }
         Op::Match { x, y, weights, rows, handicaps } => {
             if let Some(handicaps) = handicaps {
                 artifact.i32s(handicaps, y.len as usize)?;
             }
-            layer(artifact, x.len, y.len, weights, rows)
+            scores(artifact, x.len, y.len, weights, rows)
         }
         Op::Sparse { x, y, width, layout, groups, counts, entries, rows, .. } => {
             narrow(width)?;
@@ -296,27 +297,60 @@ fn product(a: u32, b: u32) -> Result<u32, Error> {
 }
 
 fn layer(artifact: &Artifact<'_>, n_in: u32, n_out: u32, weights: u32, rows: u32) -> Result<(), Error> {
-    let weights = artifact.i8s(weights, product(n_in, n_out)? as usize)?;
-    let rows: &[Row] = artifact.rows(rows, n_out as usize)?;
-    accumulators(weights, n_in as usize, rows.iter().map(|row| row.bias))
+    let rows = artifact.packed_rows(rows, n_out)?;
+    shifted(&rows)?;
+    accumulators(&artifact.matrix(weights, n_in, n_out)?, |i| rows.row(i).map_or(0, |row| row.bias))
+}
+
+/// A bias that is stored shifted has nothing in its lowest byte.
+fn shifted(rows: &Rows<'_>) -> Result<(), Error> {
+    if rows.are_sound() { Ok(()) } else { Err(Error::BadConstants) }
+}
+
+/// A matrix whose rows' constants are never packed.
+fn scores(artifact: &Artifact<'_>, n_in: u32, n_out: u32, weights: u32, rows: u32) -> Result<(), Error> {
+    let rows = artifact.rows(rows, n_out as usize)?;
+    accumulators(&artifact.matrix(weights, n_in, n_out)?, |i| rows.get(i).map_or(0, |row| row.bias))
+}
+
+fn mixture(artifact: &Artifact<'_>, op: &Op, (rank, n_out): (usize, usize)) -> Result<(), Error> {
+    let bases = artifact.bases(op)?;
+    let Op::Mix { bases: count, .. } = *op else { return Err(Error::BadShape) };
+    shifted(&bases.v_rows)?;
+    for k in 0..usize::from(count) {
+        if rank > 0 {
+            let rows = bases.v_rows.part(k, rank);
+            accumulators(&bases.v.part(k, rank), |i| rows.row(i).map_or(0, |row| row.bias))?;
+        }
+        let biases = bases.u_bias.get(k * n_out..).unwrap_or(&[]);
+        accumulators(&bases.u.part(k, n_out), |i| biases.get(i).copied().unwrap_or(0))?;
+    }
+    Ok(())
 }
 
 fn no_extremes(values: &[i8]) -> Result<(), Error> {
     if values.contains(&-128) { Err(Error::Overflow) } else { Ok(()) }
 }
 
-/// `Σ_j |w_ij|·127 + |b_i| < 2²³` for every row i, and no weight is −128.
-fn accumulators(weights: &[i8], n_in: usize, biases: impl Iterator<Item = i32>) -> Result<(), Error> {
-    if n_in == 0 {
+/// `Σ_j |w_ij|·127 + |b_i| < 2²³` for every row i, no weight is beyond ±127, and what fills the last units is 0.
+fn accumulators(matrix: &Matrix<'_>, bias: impl Fn(usize) -> i32) -> Result<(), Error> {
+    if matrix.n_in == 0 {
         return Err(Error::BadShape);
     }
-    no_extremes(weights)?;
-    let mut rest = weights;
-    for bias in biases {
-        // Not chunks_exact: where it is not inlined it brings a division that can panic.
-        let Some((row, after)) = rest.split_at_checked(n_in) else { return Err(Error::BadShape) };
-        rest = after;
-        let sum: u32 = row.iter().fold(0, |sum, w| sum.wrapping_add(w.unsigned_abs().into()));
+    let (rows, columns) = matrix.packing.padded(matrix.n_out, matrix.n_in);
+    for i in 0..rows {
+        let mut sum = 0u32;
+        for j in 0..columns {
+            let weight = matrix.weight(i, j).unsigned_abs();
+            if weight > 127 {
+                return Err(Error::Overflow);
+            }
+            if weight != 0 && (i >= matrix.n_out || j >= matrix.n_in) {
+                return Err(Error::BadConstants);
+            }
+            sum = sum.wrapping_add(weight);
+        }
+        let bias = if i < matrix.n_out { bias(i) } else { 0 };
         if i64::from(sum) * 127 + i64::from(bias).abs() >= ACC_LIMIT {
             return Err(Error::Overflow);
         }

@@ -12,12 +12,14 @@
 //! | 84, 88 | 4 + 4 | manifest: offset, length |
 //! | 92, 96 | 4 + 4 | weights: offset (a multiple of 16), length |
 //! | 100, 104 | 4 + 4 | golden vectors: offset, length |
-//! | 108 | 20 | reserved, 0 |
+//! | 108 | 1 | packing of dense matrices: see [`Packing`] |
+//! | 109 | 19 | reserved, 0 |
 //!
 //! What is signed is one stretch, so that a device verifies it in place.
 
 use super::Error;
 use crate::fixed::CRC;
+use crate::kernel::Packing;
 
 /// The first four bytes.
 pub const MAGIC: [u8; 4] = *b"SMDG";
@@ -30,12 +32,13 @@ const SIGNATURE_AT: usize = 16;
 /// The first byte that is signed.
 const SIGNED_AT: usize = 80;
 const CRC_AT: usize = 12;
+const PACKING_AT: usize = 108;
 const FLAG_SIGNED: u16 = 1;
 /// Alignment of the artifact in memory and of its weight section in the artifact.
 pub const ALIGNMENT: usize = 16;
 
 /// Where the sections lie. Offsets and lengths in bytes from the artifact's start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Header {
     /// Length of the whole artifact.
     pub total: u32,
@@ -51,6 +54,8 @@ pub struct Header {
     pub signed: bool,
     /// Larger in a later model of the same owner.
     pub counter: u32,
+    /// How dense matrices are stored.
+    pub packing: Packing,
 }
 
 impl Header {
@@ -71,9 +76,10 @@ impl Header {
         let signed = flags & FLAG_SIGNED != 0;
         let bytes_of = |from: usize, to: usize| head.iter().take(to).skip(from);
         let unsigned_but_signature = !signed && bytes_of(SIGNATURE_AT, SIGNED_AT).any(|&byte| byte != 0);
-        if flags & !FLAG_SIGNED != 0 || unsigned_but_signature || bytes_of(108, HEADER_BYTES).any(|&byte| byte != 0) {
+        if flags & !FLAG_SIGNED != 0 || unsigned_but_signature || bytes_of(109, HEADER_BYTES).any(|&byte| byte != 0) {
             return Err(Error::UnsupportedFlag);
         }
+        let packing = Packing::from_code(word(PACKING_AT) as u8).ok_or(Error::WrongPacking)?;
         let header = Header {
             total: word(8),
             manifest: (word(84), word(88)),
@@ -82,6 +88,7 @@ impl Header {
             crc: word(CRC_AT),
             signed,
             counter: word(80),
+            packing,
         };
         let whole = bytes.get(..header.total as usize).ok_or(Error::Truncated)?;
         let mut end = HEADER_BYTES as u32;
@@ -122,6 +129,7 @@ impl Header {
             self.weights.1,
             self.golden.0,
             self.golden.1,
+            self.packing as u32,
         ];
         let mut put = |at: usize, words: &[u32]| {
             for (bytes, word) in out.chunks_exact_mut(4).skip(at / 4).zip(words) {

@@ -19,8 +19,8 @@ pub use sampler::{LABEL_ON, Sampler, VALUE_ONE};
 
 use crate::fixed::Row;
 use crate::kernel::poly::{Law, Step};
-use crate::kernel::{Sparse, group_bytes, runs};
-use crate::op::{Layout, Region, Width};
+use crate::kernel::{Bases, Matrix, Packing, Rows, Sparse, group_bytes, runs, runs_here};
+use crate::op::{Layout, Op, Region, Width};
 
 /// Why bytes are not an artifact, or not one that this build runs. The number is the wire's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub enum Error {
     NeedsFloat = 14,
     /// The sampler does not fit the model, or its noise levels do not hold together.
     BadSampler = 15,
+    /// The weights are packed for another core.
+    WrongPacking = 16,
 }
 
 impl Error {
@@ -81,6 +83,9 @@ impl Error {
             Error::BadSampler => {
                 "the sampler does not fit the model, or its noise levels do not hold together; export it again"
             }
+            Error::WrongPacking => {
+                "the model's weights are packed for another core; export it again with this board's --board, or without for all boards"
+            }
         }
     }
 
@@ -103,6 +108,7 @@ impl Error {
             Misaligned,
             NeedsFloat,
             BadSampler,
+            WrongPacking,
         ]
         .into_iter()
         .find(|&error| error as u8 == code)
@@ -132,6 +138,9 @@ impl<'a> Artifact<'a> {
     /// anything but the length of `bytes`.
     pub fn new_checked(bytes: &'a [u8]) -> Result<Self, Error> {
         let header = Header::parse(bytes)?;
+        if !runs_here(header.packing) {
+            return Err(Error::WrongPacking);
+        }
         let section = |(at, len): (u32, u32)| {
             bytes.get(at as usize..).and_then(|rest| rest.get(..len as usize)).ok_or(Error::BadLayout)
         };
@@ -161,6 +170,11 @@ impl<'a> Artifact<'a> {
     /// Header, as stored.
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// How dense matrices are stored.
+    pub fn packing(&self) -> Packing {
+        self.header.packing
     }
 
     /// What the model is.
@@ -226,6 +240,46 @@ impl<'a> Artifact<'a> {
         let counts = self.u16s(counts, runs(layout, n_out as usize))?;
         let bytes = (groups as usize).checked_mul(group_bytes(layout, n_in as usize)).ok_or(Error::BadConstants)?;
         Ok(Sparse { layout, counts, entries: self.u8s(entries, bytes)? })
+    }
+
+    /// A dense matrix of `n_out` rows and `n_in` columns at `at`, packed as all of the artifact's.
+    pub fn matrix(&self, at: u32, n_in: u32, n_out: u32) -> Result<Matrix<'a>, Error> {
+        let (packing, n_in, n_out) = (self.packing(), n_in as usize, n_out as usize);
+        let bytes = packing.bytes(n_out, n_in).ok_or(Error::BadConstants)?;
+        let weights = self.i8s(at, bytes)?;
+        if packing != Packing::RowMajor && !weights.as_ptr().addr().is_multiple_of(4) {
+            return Err(Error::BadConstants);
+        }
+        Ok(Matrix { packing, n_out, n_in, weights })
+    }
+
+    /// `count` matrices of `n_out` rows and `n_in` columns, one behind the other ([`Matrix::part`]).
+    pub fn matrices(&self, at: u32, n_in: u32, n_out: u32, count: u16) -> Result<Matrix<'a>, Error> {
+        let rows = self.packing().padded(n_out as usize, 0).0.checked_mul(count.into()).ok_or(Error::BadConstants)?;
+        self.matrix(at, n_in, u32::try_from(rows).map_err(|_| Error::BadConstants)?)
+    }
+
+    /// The constants of a dense matrix's `n` rows.
+    pub fn packed_rows(&self, at: u32, n: u32) -> Result<Rows<'a>, Error> {
+        let packing = self.packing();
+        Ok(Rows { packing, words: self.i32s(at, packing.row_words(n as usize))? })
+    }
+
+    /// The constants of [`Op::Mix`].
+    pub fn bases(&self, op: &Op) -> Result<Bases<'a>, Error> {
+        let Op::Mix { x, z, y, bases, v, v_rows, u, u_bias, multipliers, .. } = *op else {
+            return Err(Error::BadShape);
+        };
+        let (inner, count) = (if z.len == 0 { x.len } else { z.len }, usize::from(bases));
+        let words = self.packing().row_words(z.len as usize).checked_mul(count).ok_or(Error::BadConstants)?;
+        let outer = (y.len as usize).checked_mul(count).ok_or(Error::BadConstants)?;
+        Ok(Bases {
+            v: self.matrices(v, x.len, z.len, bases)?,
+            v_rows: Rows { packing: self.packing(), words: self.i32s(v_rows, words)? },
+            u: self.matrices(u, inner, y.len, bases)?,
+            u_bias: self.i32s(u_bias, outer)?,
+            multipliers: self.i32s(multipliers, y.len as usize)?,
+        })
     }
 
     /// `n` rows at `at`.

@@ -1,25 +1,21 @@
 //! `y_i = clamp(requant(Σ_j w_ij·x_j + b_i, m_i))`, and two of them in a row for a low-rank map.
 
-use super::{Kernel, Out};
-use crate::fixed::{Row, requant};
+use super::{Kernel, Matrix, Out, Rows};
 
-/// Dense layer. `weights` `(n_out, n_in)`, `rows` `(n_out)`.
-pub fn dense<K: Kernel>(x: &[i8], weights: &[i8], rows: &[Row], mut y: Out<'_>) {
-    K::accumulate(x, weights, &mut |i, sum| {
-        if let Some(row) = rows.get(i) {
-            y.put(i, requant(sum.wrapping_add(row.bias), row.multiplier));
-        }
-    });
+/// Dense layer. `rows`: of the matrix's rows; `scratch`: [`Packing::scratch_words`](super::Packing::scratch_words).
+pub fn dense<K: Kernel>(x: &[i8], matrix: &Matrix<'_>, rows: Rows<'_>, scratch: &mut [u32], mut y: Out<'_>) {
+    K::layer(x, matrix, rows, scratch, &mut y);
 }
 
 /// Low-rank layer `y = U(Vx + b) + c`; `v` `(r, n_in)`, `u` `(n_out, r)`, `z` `(r)`.
 pub fn low_rank<K: Kernel>(
     x: &[i8],
-    (v, v_rows): (&[i8], &[Row]),
+    (v, v_rows): (&Matrix<'_>, Rows<'_>),
     z: &mut [i8],
-    (u, u_rows): (&[i8], &[Row]),
+    (u, u_rows): (&Matrix<'_>, Rows<'_>),
+    scratch: &mut [u32],
     y: Out<'_>,
 ) {
-    dense::<K>(x, v, v_rows, Out::I8(z, -127));
-    dense::<K>(z, u, u_rows, y);
+    dense::<K>(x, v, v_rows, scratch, Out::I8(z, -127));
+    dense::<K>(z, u, u_rows, scratch, y);
 }

@@ -3,7 +3,7 @@
 //! `q_k = requant(G_k·x + c_k, m_k)` in units of 1/32 nat; the top m of q, and among them
 //! `g = softmax(q)` in 1/128, by a table of `exp(−d/32)` and one division each.
 
-use super::Kernel;
+use super::{Kernel, Matrix};
 use crate::fixed::{Row, requant};
 
 /// `round(2¹⁵·exp(−d/32))` for d = 0..=255; beyond, 0.
@@ -28,15 +28,15 @@ pub fn exp_neg(d: i32) -> u32 {
 
 /// Writes `y.len() / 2` pairs (index, weight), largest logit first; equal logits by lower index.
 ///
-/// `weights` `(bases, n_in)`, bases ≤ 256. The weights sum to 128: what rounding leaves over or
+/// `matrix` `(bases, n_in)`, bases ≤ 256. The weights sum to 128: what rounding leaves over or
 /// short goes to the first.
-pub fn gate<K: Kernel>(x: &[i8], weights: &[i8], rows: &[Row], y: &mut [i8]) {
+pub fn gate<K: Kernel>(x: &[i8], matrix: &Matrix<'_>, rows: &[Row], scratch: &mut [u32], y: &mut [i8]) {
     // Insertion into the sorted kept list, whose logits are recomputed never: they live here.
     const MAX_KEPT: usize = 16;
     let mut kept = [(i32::MIN, 0u8); MAX_KEPT];
     let m = (y.len() / 2).min(MAX_KEPT);
     let Some(kept) = kept.get_mut(..m) else { return };
-    K::accumulate(x, weights, &mut |k, sum| {
+    K::sums(x, matrix, scratch, &mut |k, sum| {
         let Some(row) = rows.get(k) else { return };
         let mut entering = (requant(sum.wrapping_add(row.bias), row.multiplier), k as u8);
         let mut moving = false;

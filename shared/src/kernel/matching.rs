@@ -4,13 +4,20 @@
 //! factor that the handicap is multiplied by instead of dividing the rest by it.
 //! A class is a row: adding one changes no other class's score.
 
-use super::{Kernel, norm};
+use super::{Kernel, Matrix, norm};
 use crate::fixed::{Row, requant};
 
-/// `weights` `(classes, n)`, `rows` `(classes)`, `handicaps` `(classes)` or empty.
-pub fn matching<K: Kernel>(x: &[i8], weights: &[i8], rows: &[Row], handicaps: &[i32], y: &mut [i32]) {
+/// `matrix` `(classes, n)`, `rows` `(classes)`, `handicaps` `(classes)` or empty.
+pub fn matching<K: Kernel>(
+    x: &[i8],
+    matrix: &Matrix<'_>,
+    rows: &[Row],
+    handicaps: &[i32],
+    scratch: &mut [u32],
+    y: &mut [i32],
+) {
     let length = if handicaps.is_empty() { 0 } else { norm(x) as i32 };
-    K::accumulate(x, weights, &mut |c, sum| {
+    K::sums(x, matrix, scratch, &mut |c, sum| {
         if let (Some(y), Some(row)) = (y.get_mut(c), rows.get(c)) {
             let handicap = handicaps.get(c).map_or(0, |&h| requant(length, h));
             *y = requant(sum.wrapping_add(row.bias), row.multiplier).saturating_sub(handicap);

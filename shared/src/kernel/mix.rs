@@ -4,18 +4,18 @@
 //! `y_i = requant((Σ_k g_k·acc_ki + 64) >> 7, m_i) + base_i`; with Σ g_k = 128 and each
 //! |acc_ki| < 2²³ the mixture stays below 2³⁰ and the shifted one below 2²³.
 
-use super::{Kernel, Out, dense};
-use crate::fixed::{Row, requant};
+use super::{Kernel, Matrix, Out, Rows, dense};
+use crate::fixed::requant;
 
 /// The constants of all base networks; each base's own part is a run of equal length.
 #[derive(Clone, Copy)]
 pub struct Bases<'a> {
-    /// `(bases · r, n_in)`; empty where the bases read `x` itself
-    pub v: &'a [i8],
-    /// `(bases · r)`
-    pub v_rows: &'a [Row],
-    /// `(bases · n_out, r)`
-    pub u: &'a [i8],
+    /// `bases` matrices `(r, n_in)`; without rows where the bases read `x` itself
+    pub v: Matrix<'a>,
+    /// of `r` rows each
+    pub v_rows: Rows<'a>,
+    /// `bases` matrices `(n_out, r)`
+    pub u: Matrix<'a>,
     /// `(bases · n_out)`
     pub u_bias: &'a [i32],
     /// `(n_out)`, shared by all bases
@@ -36,6 +36,7 @@ pub fn mix<K: Kernel>(
     bases: Bases<'_>,
     z: &mut [i8],
     acc: &mut [i32],
+    scratch: &mut [u32],
     mut y: Out<'_>,
 ) {
     let (rank, n_out) = (z.len(), y.len());
@@ -46,13 +47,13 @@ pub fn mix<K: Kernel>(
         let inner: &[i8] = if rank == 0 {
             x
         } else {
-            let v = part(bases.v, index, rank.wrapping_mul(x.len()));
-            dense::<K>(x, v, part(bases.v_rows, index, rank), Out::I8(z, -127));
+            let (v, v_rows) = (bases.v.part(index, rank), bases.v_rows.part(index, rank));
+            dense::<K>(x, &v, v_rows, scratch, Out::I8(z, -127));
             z
         };
-        let u = part(bases.u, index, n_out.wrapping_mul(inner.len()));
+        let u = bases.u.part(index, n_out);
         let u_bias = part(bases.u_bias, index, n_out);
-        K::accumulate(inner, u, &mut |i, sum| {
+        K::sums(inner, &u, scratch, &mut |i, sum| {
             if let (Some(acc), Some(&bias)) = (acc.get_mut(i), u_bias.get(i)) {
                 *acc = acc.wrapping_add(g.wrapping_mul(sum.wrapping_add(bias)));
             }

@@ -13,6 +13,7 @@ mod gate;
 mod matching;
 mod mix;
 mod naive;
+mod packing;
 mod pointwise;
 pub mod poly;
 mod portable;
@@ -25,6 +26,7 @@ pub use gate::{exp_neg, gate};
 pub use matching::matching;
 pub use mix::{Bases, mix};
 pub use naive::Naive;
+pub use packing::{Matrix, Packing, Place, Rows, runs_here};
 pub use pointwise::{clamp, lookup, rescale};
 pub use portable::Portable;
 pub use sparse::{Sparse, WINDOW, group, group_bytes, group_weights, runs, sparse};
@@ -32,16 +34,45 @@ pub use unit_rms::{norm, unit_rms};
 
 /// How sums of products are formed. Every kernel gives the bits of [`Naive`].
 pub trait Kernel {
+    /// The packing that it has code of its own for, besides row-major.
+    const PACKING: Packing = Packing::RowMajor;
+
     /// Calls `each(i, Σ_j weights[i·n + j]·x[j])` for each row i of `weights` `(rows, n)`, in order;
     /// `n = x.len()`. No rows where `x` is empty. `each` is called once a row, so that a call through a
     /// pointer costs little and the loops exist once.
     fn accumulate(x: &[i8], weights: &[i8], each: &mut dyn FnMut(usize, i32));
+
+    /// Calls `each(i, Σ_j w_ij·x_j)` for each row of `matrix`, in order. `scratch`: [`Packing::scratch_words`] words of
+    /// any content. Nothing where `x` is empty, or shorter than the matrix is wide.
+    #[inline]
+    fn sums(x: &[i8], matrix: &Matrix<'_>, _scratch: &mut [u32], each: &mut dyn FnMut(usize, i32)) {
+        unpacked::<Self>(x, matrix, each);
+    }
+
+    /// A dense layer: `y_i = clamp(requant(Σ_j w_ij·x_j + b_i, m_i))`.
+    #[inline]
+    fn layer(x: &[i8], matrix: &Matrix<'_>, rows: Rows<'_>, scratch: &mut [u32], y: &mut Out<'_>) {
+        Self::sums(x, matrix, scratch, &mut |i, sum| {
+            if let Some(row) = rows.row(i) {
+                y.put(i, requant(sum.wrapping_add(row.bias), row.multiplier));
+            }
+        });
+    }
 
     /// Calls `each(i, sums)` with the sums of rows i, i + 1, … of a sparse matrix of `x.len()` columns,
     /// a few rows at a time, in order. Up to three sums may follow the last row's: they mean nothing.
     /// `each` is a type, not a pointer: then the loops are compiled where the kernel is chosen, as fast
     /// as that crate is.
     fn sparse(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, &[i32]));
+}
+
+/// The sums of a matrix that the kernel has no code of its own for: a row-major one, and on a host any.
+fn unpacked<K: Kernel + ?Sized>(x: &[i8], matrix: &Matrix<'_>, each: &mut dyn FnMut(usize, i32)) {
+    if matrix.packing == Packing::RowMajor {
+        K::accumulate(x.get(..matrix.n_in).unwrap_or(&[]), matrix.weights, each);
+    } else if arch::HOST {
+        matrix.sums(x.get(..matrix.n_in).unwrap_or(&[]), each);
+    }
 }
 
 /// Where an operator with a choice of widths writes.

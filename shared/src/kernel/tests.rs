@@ -41,13 +41,47 @@ proptest! {
         prop_assert_eq!(a, b);
     }
 
+    /// Every packing, there and back: the same weights, rows and sums, and 0 where nothing lies.
+    #[test]
+    fn packings_hold_the_same_matrix((x, w, rows) in layer()) {
+        let (n_in, n_out) = (x.len(), rows.len());
+        let plain = Matrix::row_major(n_out, n_in, &w);
+        let (mut expected, mut y) = (std::vec![0; n_out], std::vec![0; n_out]);
+        dense::<Naive>(&x, &plain, Rows::plain(&rows), &mut [], Out::I8(&mut expected, -127));
+        for packing in Packing::ALL {
+            let mut weights = std::vec![0; packing.bytes(n_out, n_in).unwrap()];
+            plain.repack(packing, &mut weights);
+            let matrix = Matrix { packing, n_out, n_in, weights: &weights };
+            let mut words = std::vec![0; packing.row_words(n_out)];
+            Rows::plain(&rows).repack(n_out, packing, &mut words);
+            let packed = Rows { packing, words: &words };
+            let (padded_rows, columns) = packing.padded(n_out, n_in);
+            let mut places = std::collections::HashSet::new();
+            for i in 0..padded_rows {
+                for j in 0..columns {
+                    let inside = i < n_out && j < n_in;
+                    prop_assert_eq!(matrix.weight(i, j), if inside { i32::from(w[i * n_in + j]) } else { 0 });
+                    let alone = places.insert(packing.place(n_in, i, j));
+                    prop_assert!(alone);
+                }
+            }
+            prop_assert_eq!(places.len(), weights.len());
+            prop_assert_eq!((0..n_out).map(|i| packed.row(i).unwrap()).collect::<Vec<_>>(), rows.clone());
+            let mut scratch = std::vec![0; packing.scratch_words(n_in)];
+            y.fill(0);
+            dense::<Portable>(&x, &matrix, packed, &mut scratch, Out::I8(&mut y, -127));
+            prop_assert_eq!(&y, &expected);
+        }
+    }
+
     #[test]
     fn dense_is_its_formula((x, w, rows) in layer(), relu: bool) {
         let lo = if relu { 0 } else { -127 };
         let mut y = std::vec![0; rows.len()];
-        dense::<Portable>(&x, &w, &rows, Out::I8(&mut y, lo));
+        let matrix = Matrix::row_major(rows.len(), x.len(), &w);
+        dense::<Portable>(&x, &matrix, Rows::plain(&rows), &mut [], Out::I8(&mut y, lo));
         let mut wide = std::vec![0; rows.len()];
-        dense::<Naive>(&x, &w, &rows, Out::I16(&mut wide));
+        dense::<Naive>(&x, &matrix, Rows::plain(&rows), &mut [], Out::I16(&mut wide));
         for (i, row) in rows.iter().enumerate() {
             let exact = scaled(dot(&w[i * x.len()..], &x) + i128::from(row.bias), row.multiplier);
             prop_assert_eq!(i128::from(y[i]), exact.clamp(lo.into(), 127));
@@ -59,7 +93,7 @@ proptest! {
     fn gate_keeps_the_largest_and_weighs_them_like_softmax((x, w, rows) in layer(), m in 1usize..6) {
         let m = m.min(rows.len());
         let mut y = std::vec![0i8; 2 * m];
-        gate::<Portable>(&x, &w, &rows, &mut y);
+        gate::<Portable>(&x, &Matrix::row_major(rows.len(), x.len(), &w), &rows, &mut [], &mut y);
         let q: Vec<i128> = rows.iter().enumerate()
             .map(|(k, row)| scaled(dot(&w[k * x.len()..], &x) + i128::from(row.bias), row.multiplier)).collect();
         let mut order: Vec<usize> = (0..q.len()).collect();
@@ -94,8 +128,14 @@ proptest! {
         let gate: Vec<(usize, i128)> = if bases > 1 { std::vec![(bases - 1, 100), (0, 28)] } else { std::vec![(0, 128)] };
         let gate_bytes: Vec<i8> = gate.iter().flat_map(|&(k, g)| [k as i8, g as u8 as i8]).collect();
         let (mut z, mut acc, mut y) = (std::vec![0i8; rank], std::vec![0i32; n_out], std::vec![0i16; n_out]);
-        let constants = Bases { v: &v, v_rows: &v_rows, u: &u, u_bias: &u_bias, multipliers: &multipliers };
-        mix::<Portable>(&x, &gate_bytes, with_base.then_some(&base[..]), constants, &mut z, &mut acc, Out::I16(&mut y));
+        let constants = Bases {
+            v: Matrix::row_major(bases * rank, n_in, &v),
+            v_rows: Rows::plain(&v_rows),
+            u: Matrix::row_major(bases * n_out, inner, &u),
+            u_bias: &u_bias,
+            multipliers: &multipliers,
+        };
+        mix::<Portable>(&x, &gate_bytes, with_base.then_some(&base[..]), constants, &mut z, &mut acc, &mut [], Out::I16(&mut y));
         for i in 0..n_out {
             let mut sum = 0i128;
             for &(k, g) in &gate {
@@ -117,14 +157,15 @@ proptest! {
     fn match_is_its_formula_and_rows_are_independent((x, w, rows) in layer(), h in 0i32..1 << 20) {
         let mut y = std::vec![0; rows.len()];
         let handicaps = std::vec![h; rows.len()];
-        matching::<Portable>(&x, &w, &rows, &handicaps, &mut y);
+        matching::<Portable>(&x, &Matrix::row_major(rows.len(), x.len(), &w), &rows, &handicaps, &mut [], &mut y);
         let length = ((x.iter().map(|&x| i64::from(x) * i64::from(x)).sum::<i64>() * 256) as f64).sqrt().floor() as i128;
         for (c, row) in rows.iter().enumerate() {
             let exact = scaled(dot(&w[c * x.len()..], &x) + i128::from(row.bias), row.multiplier) - scaled(length, h);
             prop_assert_eq!(i128::from(y[c]), exact);
         }
         let mut fewer = std::vec![0; rows.len() - 1];
-        matching::<Portable>(&x, &w[..(rows.len() - 1) * x.len()], &rows[..rows.len() - 1], &handicaps[..rows.len() - 1], &mut fewer);
+        let (n, m) = (x.len(), rows.len() - 1);
+        matching::<Portable>(&x, &Matrix::row_major(m, n, &w[..m * n]), &rows[..m], &handicaps[..m], &mut [], &mut fewer);
         prop_assert_eq!(&fewer[..], &y[..rows.len() - 1]);
     }
 

@@ -7,7 +7,7 @@ use smidgen_shared::features::Stats;
 
 use super::plan::{self, conditions, features_named, plan};
 use super::{Control, Experiment, Kind, Settings, test_rows};
-use crate::compress::{Aligned, Provenance};
+use crate::compress::{Aligned, Metric as Figure, Provenance};
 use crate::data::{Input, Split, Task};
 use crate::family::{Export, Place};
 use crate::fit::{Candidate, Metric, Quality, Search, Trained};
@@ -97,6 +97,16 @@ impl Space<'_> {
         }
     }
 
+    /// Figures that take as many bytes in an artifact as the true ones at most.
+    fn figures(&self) -> Vec<Figure> {
+        let names: &[&str] = match (self.experiments[0].task, self.split.test_seen.is_empty()) {
+            (Task::Supervised, _) => &["accuracy"],
+            (Task::ZeroShot, true) => &["T1"],
+            (Task::ZeroShot, false) => &["T1", "U", "S", "H"],
+        };
+        names.iter().map(|name| Figure { name: (*name).into(), float: 1.0, int8: 1.0 }).collect()
+    }
+
     fn export(&self, candidate: usize, steps: Option<usize>) -> Result<Export> {
         let (at, settings) = &self.settings[candidate];
         let experiment = &self.experiments[*at];
@@ -112,7 +122,7 @@ impl Space<'_> {
             split: held_out_name(experiment.task, &self.split),
             seed: self.seed,
             settings: plan::name(&settings),
-            metrics: Vec::new(),
+            metrics: self.figures(),
         };
         Ok(Export { graph, inputs, provenance })
     }

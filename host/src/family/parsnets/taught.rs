@@ -72,10 +72,11 @@ pub fn class_row(model: &Artifact<'_>, name: &str, attributes: Option<&[f32]>, p
 }
 
 /// Attributes a class, and every class's weights.
-fn table<'m>(model: &Artifact<'m>) -> Option<(usize, Vec<&'m [i8]>)> {
+fn table(model: &Artifact<'_>) -> Option<(usize, Vec<Vec<i8>>)> {
     let Some(Op::Match { x, y, weights, .. }) = model.ops().last() else { return None };
-    let width = x.len as usize;
-    Some((width, model.i8s(weights, width * y.len as usize).ok()?.chunks(width).collect()))
+    let matrix = model.matrix(weights, x.len, y.len).ok()?;
+    let row = |i| (0..matrix.n_in).map(|j| matrix.weight(i, j) as i8).collect();
+    Some((matrix.n_in, (0..matrix.n_out).map(row).collect()))
 }
 
 fn quantises_to(row: &[f32], weights: &[i8]) -> bool {

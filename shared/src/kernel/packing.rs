@@ -1,0 +1,278 @@
+//! How a dense matrix's weights lie in memory, so that a core's kernel reads them one after the other.
+//!
+//! | packing | for | unit | in a unit |
+//! |---|---|---|---|
+//! | row-major | every core | 1 × 1 | `w_ij` |
+//! | high-low | Armv7E-M, Armv8-M with DSP | 4 rows × 4 columns | a word a row: two halfwords `256·w_i,2k+1 + w_i,2k` |
+//! | pairs | Armv6-M | 2 rows × 2 columns | a word: the halfword `256·w_i1 + w_i0` of either row |
+//! | columns | Armv7-M, rv32 | 4 rows × 1 column | a byte a row |
+//!
+//! Units of the same rows lie one after the other; what reaches beyond the last row or column is 0. A halfword
+//! `256·H + L` is an ordinary number whose low byte, sign-extended, is L, so with `x' = 256·x_L − x_H`
+//!
+//! ```text
+//! (256·H + L)·x_H + L·x' = 256·(H·x_H + L·x_L)
+//! ```
+//!
+//! two products by two multiplications of what is loaded at once, and only one weight has to be taken out of its
+//! word. Exact where |x| ≤ 127, so that x' fits 16 bits, and where the sum stays below 2²³.
+
+use super::arch;
+use crate::fixed::Row;
+
+/// How a dense matrix is stored. The number is the header's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Packing {
+    /// Row by row: runs on every core.
+    #[default]
+    RowMajor = 0,
+    /// 4 × 4 units of halfwords.
+    HighLow = 1,
+    /// 2 × 2 units of halfwords.
+    Pairs = 2,
+    /// 4 × 1 units of bytes.
+    Columns = 3,
+}
+
+impl Packing {
+    /// All of them.
+    pub const ALL: [Packing; 4] = [Packing::RowMajor, Packing::HighLow, Packing::Pairs, Packing::Columns];
+
+    /// The packing of a header's number.
+    pub fn from_code(code: u8) -> Option<Packing> {
+        Packing::ALL.into_iter().find(|&packing| packing as u8 == code)
+    }
+
+    /// Standard name, as messages show it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Packing::RowMajor => "row-major",
+            Packing::HighLow => "high-low",
+            Packing::Pairs => "pairs",
+            Packing::Columns => "columns",
+        }
+    }
+
+    /// Rows of a unit, a power of two.
+    pub const fn height(self) -> usize {
+        match self {
+            Packing::RowMajor => 1,
+            Packing::Pairs => 2,
+            Packing::HighLow | Packing::Columns => 4,
+        }
+    }
+
+    /// Columns of a unit, a power of two.
+    pub const fn width(self) -> usize {
+        match self {
+            Packing::RowMajor | Packing::Columns => 1,
+            Packing::Pairs => 2,
+            Packing::HighLow => 4,
+        }
+    }
+
+    /// Rows and columns with those that fill the last units.
+    pub const fn padded(self, n_out: usize, n_in: usize) -> (usize, usize) {
+        (up(n_out, self.height()), up(n_in, self.width()))
+    }
+
+    /// Bytes of a matrix, where they can be counted.
+    pub fn bytes(self, n_out: usize, n_in: usize) -> Option<usize> {
+        let (rows, columns) = self.padded(n_out, n_in);
+        rows.checked_mul(columns)
+    }
+
+    /// Words of the constants of `n_out` rows ([`Rows`]).
+    pub const fn row_words(self, n_out: usize) -> usize {
+        match self {
+            Packing::HighLow | Packing::Pairs => 2 * up(n_out, self.height()),
+            _ => 2 * n_out,
+        }
+    }
+
+    /// Words of scratch for an input of `n_in` columns: its expanded form.
+    pub const fn scratch_words(self, n_in: usize) -> usize {
+        match self {
+            Packing::RowMajor | Packing::Columns => 0,
+            Packing::HighLow => up(n_in, 4) / 2,
+            Packing::Pairs => up(n_in, 2),
+        }
+    }
+
+    /// Whether inputs of −128 give wrong sums.
+    pub const fn needs_symmetric_inputs(self) -> bool {
+        matches!(self, Packing::HighLow | Packing::Pairs)
+    }
+
+    /// Where weight (i, j) of a matrix of `n_in` columns lies: the index of its byte, or of its halfword and whether it
+    /// is the high one.
+    #[inline]
+    pub const fn place(self, n_in: usize, i: usize, j: usize) -> Place {
+        let (_, columns) = self.padded(0, n_in);
+        let rows_before = i & !(self.height() - 1);
+        let start = rows_before.wrapping_mul(columns);
+        match self {
+            Packing::RowMajor => Place::Byte(start.wrapping_add(j)),
+            Packing::Columns => Place::Byte(start.wrapping_add(4 * j + i % 4)),
+            Packing::HighLow => Place::Half(start / 2 + 8 * (j / 4) + 2 * (i % 4) + j % 4 / 2, j % 2 == 1),
+            Packing::Pairs => Place::Half(start / 2 + 2 * (j / 2) + i % 2, j % 2 == 1),
+        }
+    }
+}
+
+/// Where a weight lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// The byte of this index.
+    Byte(usize),
+    /// The halfword of this index; whether it is its high weight.
+    Half(usize, bool),
+}
+
+/// `n` up to a multiple of `unit`, a power of two. Not `next_multiple_of`, which divides.
+const fn up(n: usize, unit: usize) -> usize {
+    n.wrapping_add(unit - 1) & !(unit - 1)
+}
+
+/// A dense matrix as it is stored: `n_out` rows of `n_in` columns.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a> {
+    /// How.
+    pub packing: Packing,
+    /// rows
+    pub n_out: usize,
+    /// columns
+    pub n_in: usize,
+    /// [`Packing::bytes`] bytes, at a multiple of 4 where it is packed
+    pub weights: &'a [i8],
+}
+
+impl<'a> Matrix<'a> {
+    /// Row by row.
+    pub fn row_major(n_out: usize, n_in: usize, weights: &'a [i8]) -> Self {
+        Matrix { packing: Packing::RowMajor, n_out, n_in, weights }
+    }
+
+    /// Weight (i, j), which may be one that fills a unit; 0 outside. A halfword's high weight may be 128 in bytes
+    /// that were not checked.
+    pub fn weight(&self, i: usize, j: usize) -> i32 {
+        match self.packing.place(self.n_in, i, j) {
+            Place::Byte(at) => self.weights.get(at).copied().unwrap_or(0).into(),
+            Place::Half(at, high) => {
+                let bytes = self.weights.get(2 * at..).and_then(|rest| rest.first_chunk::<2>());
+                let [low, top] = bytes.copied().unwrap_or([0, 0]);
+                // top holds the high weight less the low one's borrow.
+                if high { i32::from(top) + i32::from(low < 0) } else { low.into() }
+            }
+        }
+    }
+
+    /// Writes the matrix in `packing` to `to`, which is 0 and of [`Packing::bytes`].
+    pub fn repack(&self, packing: Packing, to: &mut [i8]) {
+        for i in 0..self.n_out {
+            for j in 0..self.n_in {
+                let weight = self.weight(i, j);
+                match packing.place(self.n_in, i, j) {
+                    Place::Byte(at) => {
+                        if let Some(to) = to.get_mut(at) {
+                            *to = weight as i8;
+                        }
+                    }
+                    Place::Half(at, high) => {
+                        if let Some(to) = to.get_mut(2 * at..).and_then(|rest| rest.first_chunk_mut::<2>()) {
+                            let half = i32::from(i16::from_le_bytes(to.map(|byte| byte as u8)));
+                            let half = half + if high { 256 * weight } else { weight };
+                            *to = (half as i16).to_le_bytes().map(|byte| byte as i8);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The `k`-th of several matrices of `n_out` rows that lie one behind the other; `self` spans all.
+    pub fn part(&self, k: usize, n_out: usize) -> Matrix<'a> {
+        let bytes = self.packing.bytes(n_out, self.n_in).unwrap_or(0);
+        let weights = self.weights.get(k.wrapping_mul(bytes)..).and_then(|rest| rest.get(..bytes)).unwrap_or(&[]);
+        Matrix { n_out, weights, ..*self }
+    }
+
+    /// Calls `each(i, Σ_j w_ij·x_j)` for each row, weight by weight: what a kernel for this packing must equal.
+    pub(super) fn sums(&self, x: &[i8], each: &mut dyn FnMut(usize, i32)) {
+        for i in 0..self.n_out {
+            let products = x.iter().take(self.n_in).enumerate().map(|(j, &x)| self.weight(i, j) * i32::from(x));
+            each(i, products.fold(0, i32::wrapping_add));
+        }
+    }
+}
+
+/// The constants of a dense matrix's rows: [`Row`]s, or, where a unit holds several rows and halfwords, those of its
+/// rows together: first their biases, shifted left by 8, then their multipliers.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// How.
+    pub packing: Packing,
+    /// [`Packing::row_words`]
+    pub words: &'a [i32],
+}
+
+impl<'a> Rows<'a> {
+    /// Rows as they are written in Rust.
+    pub fn plain(rows: &'a [Row]) -> Self {
+        Rows { packing: Packing::RowMajor, words: bytemuck::try_cast_slice(rows).unwrap_or(&[]) }
+    }
+
+    /// Words of bias and multiplier of row i, and how far the bias is shifted.
+    #[inline]
+    const fn place(packing: Packing, i: usize) -> (usize, usize, u32) {
+        let height = packing.height();
+        match packing {
+            Packing::HighLow | Packing::Pairs => {
+                let bias = 2 * (i & !(height - 1)) + (i & (height - 1));
+                (bias, bias + height, 8)
+            }
+            _ => (2 * i, 2 * i + 1, 0),
+        }
+    }
+
+    /// Constants of row i; `None` beyond the end.
+    #[inline]
+    pub fn row(&self, i: usize) -> Option<Row> {
+        let (bias, multiplier, shift) = Self::place(self.packing, i);
+        Some(Row { bias: self.words.get(bias)? >> shift, multiplier: *self.words.get(multiplier)? })
+    }
+
+    /// Whether no bias has bits that its shift left 0.
+    pub fn are_sound(&self) -> bool {
+        let height = self.packing.height();
+        let (_, _, shift) = Self::place(self.packing, 0);
+        let odd = |(i, word): (usize, &i32)| i & height == 0 && word & ((1 << shift) - 1) != 0;
+        shift == 0 || !self.words.iter().enumerate().any(odd)
+    }
+
+    /// Writes the constants of `n` rows in `packing` to `to`, of [`Packing::row_words`].
+    pub fn repack(&self, n: usize, packing: Packing, to: &mut [i32]) {
+        for (i, row) in (0..n).map_while(|i| self.row(i)).enumerate() {
+            let (bias_at, multiplier_at, shift) = Self::place(packing, i);
+            if let Some(to) = to.get_mut(bias_at) {
+                *to = row.bias << shift;
+            }
+            if let Some(to) = to.get_mut(multiplier_at) {
+                *to = row.multiplier;
+            }
+        }
+    }
+
+    /// The constants of the `k`-th of several matrices of `n_out` rows.
+    pub fn part(&self, k: usize, n_out: usize) -> Rows<'a> {
+        let len = self.packing.row_words(n_out);
+        let words = self.words.get(k.wrapping_mul(len)..).and_then(|rest| rest.get(..len)).unwrap_or(&[]);
+        Rows { words, ..*self }
+    }
+}
+
+/// Whether this build runs models of that packing: a host all of them, a chip row-major ones and its own.
+pub fn runs_here(packing: Packing) -> bool {
+    arch::HOST || packing == Packing::RowMajor || packing == arch::PACKING
+}

@@ -1,0 +1,116 @@
+//! Every core's own kernels against the host's, on boards: models packed for the core, whose many layers have random
+//! shapes, compared operator by operator; and packings that a board does not know are refused.
+
+use smidgen::compress::{Aligned, Description, export, pack};
+use smidgen::device::{Board, Firmware, qemu_version};
+use smidgen::graph::{Graph, Input, Node, Op};
+use smidgen::infer::{Host, Oracle, packing};
+use smidgen::verify::{compare, start};
+use smidgen_shared::kernel::Packing;
+use smidgen_tests::{Lcg, artifact, graph};
+
+/// Layers a model.
+const LAYERS: usize = 56;
+
+/// A chain of dense and low-rank layers of random shapes, and inputs for it. Some layers are wide enough for an
+/// unrolled loop's second round.
+fn shapes(seed: u64) -> (Graph, Vec<Vec<f32>>) {
+    let mut r = Lcg(seed);
+    let mut size = |most: usize| 1 + ((r.draw() + 1.0) / 2.0 * most as f32) as usize % most;
+    let sizes: Vec<usize> = (0..=LAYERS).map(|k| if k % 9 == 4 { 60 + size(90) } else { size(37) }).collect();
+    let ranks: Vec<usize> = (0..LAYERS).map(|_| size(11)).collect();
+    let mut r = Lcg(seed + 1000);
+    let n = sizes[0];
+    let standardise = Op::Standardise { mean: vec![0.0; n], deviation: vec![700.0; n], clip: 3.0 };
+    let mut nodes = vec![Node { name: "input".into(), op: standardise }];
+    for (x, (pair, &rank)) in sizes.windows(2).zip(&ranks).enumerate() {
+        let (n_in, n_out) = (pair[0], pair[1]);
+        let op = if x % 5 == 3 {
+            let (v, u) = (r.matrix(rank, n_in), r.matrix(n_out, rank));
+            Op::LowRank { x, v, b: r.values(rank), u, c: r.values(n_out) }
+        } else {
+            Op::Dense { x, w: r.matrix(n_out, n_in), b: r.values(n_out), relu: x % 2 == 0 }
+        };
+        nodes.push(Node { name: format!("layer {x}"), op });
+    }
+    let graph = Graph { family: "test".into(), input: Input::Vector(n), nodes, classes: vec![] };
+    let inputs = (0..30).map(|_| r.values(n).iter().map(|v| (v * 1500.0).round()).collect()).collect();
+    (graph, inputs)
+}
+
+fn raw(inputs: &[Vec<f32>], n: usize) -> Vec<Vec<i16>> {
+    inputs.iter().take(n).map(|input| input.iter().map(|&v| v as i16).collect()).collect()
+}
+
+fn ready(board: &Board) -> bool {
+    let lacks = qemu_version(&board.machine().unwrap().qemu)
+        .err()
+        .or_else(|| Firmware::of(board).err().filter(|error| error.to_string().contains("rustup target add")));
+    if let Some(error) = &lacks {
+        println!("SKIPPED packed models on {}: {error:#}", board.name);
+    }
+    lacks.is_none()
+}
+
+/// Random shapes, and the model with every operator.
+fn models() -> Vec<(Aligned, Vec<Vec<i16>>)> {
+    let mut models: Vec<(Aligned, Vec<Vec<i16>>)> = (1..3)
+        .map(|seed| {
+            let (graph, inputs) = shapes(seed);
+            (export(&graph, &inputs, &Description::default()).unwrap().bytes, raw(&inputs, 2))
+        })
+        .collect();
+    models.extend([(5, 1), (14, 2)].map(|(n, seed)| (artifact(n, seed), raw(&graph(n, seed).1, 6))));
+    models
+}
+
+#[test]
+fn a_packed_model_gives_the_hosts_bits_on_its_board() {
+    let models = models();
+    for board in Board::emulated().filter(|board| ready(board)) {
+        let packing = packing(board).unwrap();
+        for (portable, inputs) in &models {
+            let packed = pack(portable, packing).unwrap();
+            let verified = compare(&mut start(board, &packed).unwrap(), &packed, inputs, |_| {}).unwrap();
+            assert_eq!((verified.first_difference, verified.samples), (None, inputs.len()), "{}", board.name);
+        }
+        println!("{}: {} models, {}", board.name, models.len(), packing.name());
+    }
+}
+
+#[test]
+fn every_packing_gives_the_portable_bits_on_the_host() {
+    for (portable, inputs) in models() {
+        let mut arena = Vec::new();
+        let artifact = portable.artifact().unwrap();
+        let mut host = Host::new(artifact, &mut arena).unwrap();
+        for packing in Packing::ALL {
+            let packed = pack(&portable, packing).unwrap();
+            assert_eq!(*pack(&packed, Packing::RowMajor).unwrap(), *portable, "{}, there and back", packing.name());
+            let (mut a, mut b) = (Vec::new(), Vec::new());
+            let mut fast = Host::new(packed.artifact().unwrap(), &mut a).unwrap();
+            let mut naive = Oracle::new(packed.artifact().unwrap(), &mut b).unwrap();
+            for input in &inputs {
+                for op in 0..artifact.ops().count() as u8 {
+                    let expected = host.trace(input, op).unwrap();
+                    assert_eq!(fast.trace(input, op).unwrap(), expected, "{} operator {op}", packing.name());
+                    assert_eq!(naive.trace(input, op).unwrap(), expected, "{} operator {op}", packing.name());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_board_names_a_packing_that_is_not_its_own() {
+    let board = Board::find("qemu-m3").unwrap();
+    if !ready(board) {
+        return;
+    }
+    let other = pack(&artifact(6, 1), Packing::HighLow).unwrap();
+    let error = match start(board, &other) {
+        Ok(_) => panic!("a model packed for another core is served"),
+        Err(error) => format!("{error:#}"),
+    };
+    assert!(error.contains("packed for another core"), "{error}");
+}
