@@ -6,6 +6,7 @@
 pub mod bimt;
 pub mod lottery;
 pub mod parsnets;
+pub mod restart;
 pub mod sid;
 
 use std::path::Path;
@@ -278,7 +279,8 @@ pub fn reproduced(family: &str, rows: &[Row], seconds: f64, output: Output) -> V
 }
 
 /// All families; each is a folder beside this file.
-pub const FAMILIES: &[&dyn Family] = &[&parsnets::ParsNets, &bimt::Bimt, &lottery::Lottery, &sid::Sid];
+pub const FAMILIES: &[&dyn Family] =
+    &[&parsnets::ParsNets, &bimt::Bimt, &lottery::Lottery, &sid::Sid, &restart::RestartSampling];
 
 /// The family of that name; the error names the nearest ones.
 ///
