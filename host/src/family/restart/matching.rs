@@ -80,7 +80,7 @@ pub fn assign(cost: &[f64], n: usize) -> Matching {
             (row_of[best], column[i]) = (i, best);
             if holder != NONE {
                 column[holder] = NONE;
-                budget -= 1;
+                budget = budget.saturating_sub(1);
                 if second > first && budget > 0 {
                     queue.push_front(holder);
                 } else {

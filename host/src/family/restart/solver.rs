@@ -19,10 +19,6 @@ pub enum Solver {
 }
 
 impl Solver {
-    /// All, with their words.
-    pub const ALL: [(&'static str, Solver); 4] =
-        [("euler", Solver::Euler), ("heun", Solver::Heun), ("dpm2", Solver::Dpm2), ("dpm3", Solver::Dpm3)];
-
     /// Its name in tables.
     pub fn name(self) -> &'static str {
         match self {
