@@ -3,11 +3,12 @@
 use crate::{Board, Mark, Trust};
 use smidgen_shared::{
     artifact::{self, Artifact},
+    draw::Drawn,
     explain,
     features::MAX_CHANNELS,
-    kernel::Portable,
+    kernel::{Portable, arch::FLOAT},
     run::{self, Runner},
-    wire::{Fault, MAX_DATA, Reply, SampleDecoder},
+    wire::{Fault, MAX_DATA, NO_LABEL, Reply, SAMPLE, SampleDecoder},
 };
 
 pub(crate) struct Model<'m, 'a> {
@@ -146,12 +147,37 @@ impl<'m, 'a> Model<'m, 'a> {
     }
 
     pub fn peek(&self, op: u8, from: u16) -> Result<Reply<'_>, Fault> {
-        if self.ran != Some(op) {
+        let bytes = if FLOAT && op == SAMPLE {
+            self.runner.sample().ok_or(Fault::NothingThere)?
+        } else if self.ran == Some(op) {
+            self.runner.output_of(op).map_err(fault)?
+        } else {
             return Err(Fault::NothingThere);
-        }
-        let bytes = self.runner.output_of(op).map_err(fault)?;
+        };
         let data = cut(bytes.get(usize::from(from)..).ok_or(Fault::NothingThere)?);
         Ok(Reply::Bytes { from, data })
+    }
+
+    /// Goes on with a sample; at most one evaluation of the network.
+    #[inline(never)]
+    pub fn draw(
+        &mut self,
+        label: u8,
+        seed: u32,
+        evaluations: u16,
+        board: &mut dyn Board,
+    ) -> Result<Reply<'static>, Fault> {
+        let label = (label != NO_LABEL).then_some(label);
+        // An input that was under way is lost; the next begins with its first step.
+        (self.part, self.ran, self.sensing) = (0, None, false);
+        board.mark(Mark::FinishStart);
+        let drawn = self.runner.draw(label, seed, evaluations);
+        board.mark(Mark::FinishStop);
+        match drawn {
+            Ok(Drawn { done, total }) => Ok(Reply::Drawn { done, total }),
+            Err(run::Error::WrongStep) => Err(Fault::Expected { at: self.runner.drawn().unwrap_or(0).into() }),
+            Err(error) => Err(fault(error)),
+        }
     }
 
     /// Terms of a score; how many were written. The run must have stopped at [`explain::stop`].
@@ -183,6 +209,7 @@ fn cut(bytes: &[u8]) -> &[u8] {
 pub(crate) fn fault(error: run::Error) -> Fault {
     match error {
         run::Error::WrongChannels | run::Error::WrongStep => Fault::BadSamples,
+        run::Error::NoSampler | run::Error::NoLabel => Fault::NoSampler,
         // Neither can come after `open`: flash does not change while it is served.
         run::Error::ArenaTooSmall | run::Error::Corrupt => Fault::BadModel(artifact::Error::BadRegion as u8),
     }

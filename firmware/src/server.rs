@@ -16,6 +16,7 @@ use crate::{
 use smidgen_shared::{
     artifact,
     explain::{MAX_TERMS, Taught},
+    kernel::arch::FLOAT,
     teach,
     wire::{self, Ask, Fault, FrameReader, MAX_DATA, MAX_FRAME, NO_ID, Reply, Request, Response},
 };
@@ -245,6 +246,9 @@ fn of_model<'r>(
         Ask::Forget { name } => taught::forget(model, store, name, models),
         Ask::Class { index } => taught::class(model, store, index),
         Ask::Explain { class, from } => explain(model, class, from, store, scratch, models),
+        // Known when compiled: where there is no f32 nothing of samplers is linked.
+        Ask::Draw { .. } if !FLOAT => Err(Fault::NoSampler),
+        Ask::Draw { label, seed, evaluations } => model.draw(label, seed, evaluations, board),
         // The others are answered whether there is a model or not.
         _ => Err(Fault::BadFrame),
     }

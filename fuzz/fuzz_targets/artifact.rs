@@ -13,6 +13,9 @@ use smidgen_shared::run::Runner;
 /// No board has more; larger ones are not run here either.
 const ARENA_BYTES: u32 = 1 << 16;
 
+/// Of a sample, at most.
+const EVALUATIONS: u16 = 40;
+
 fuzz_target!(|data: &[u8]| {
     let forged = forge(data);
     let (words, len) = aligned(&forged);
@@ -38,5 +41,16 @@ fn run<K: Kernel>(artifact: Artifact<'_>) -> (Vec<Vec<u8>>, bool) {
         let _ = runner.class();
         runner.output_of(op).expect("the operator ran").to_vec()
     });
-    (outputs.collect(), passed)
+    let mut outputs: Vec<Vec<u8>> = outputs.collect();
+    outputs.extend(sample(&mut runner));
+    (outputs, passed)
+}
+
+/// The first evaluations of a denoiser's sample; its bytes.
+fn sample<K: Kernel>(runner: &mut Runner<'_, '_, K>) -> Option<Vec<u8>> {
+    let total = runner.draw(None, 7, 0).ok()?.total;
+    for evaluation in 1..=total.min(EVALUATIONS) {
+        assert_eq!(runner.draw(None, 7, evaluation).expect("what was checked draws").done, evaluation);
+    }
+    runner.sample().map(<[u8]>::to_vec)
 }

@@ -12,6 +12,8 @@ use smidgen_shared::wire::{self, Ask, FrameReader, MAX_FRAME, Reply, Request, Re
 
 /// A model of every operator, written by `cargo run -p smidgen-tests --bin fuzz-seeds`.
 const MODEL: &[u8] = include_bytes!("../seeds/artifact/model");
+/// One that draws samples.
+const DENOISER: &[u8] = include_bytes!("../seeds/artifact/denoiser");
 
 /// Bytes as they are: postcard writes a tuple without its length.
 struct Raw<'a>(&'a [u8]);
@@ -27,6 +29,11 @@ impl Serialize for Raw<'_> {
 }
 
 fuzz_target!(|data: &[u8]| {
+    serve(MODEL, data);
+    serve(DENOISER, data);
+});
+
+fn serve(model: &[u8], data: &[u8]) {
     let mut incoming = Vec::new();
     let mut rest = data;
     while let [kind, length, more @ ..] = rest {
@@ -42,7 +49,7 @@ fuzz_target!(|data: &[u8]| {
     incoming.push(0);
     let mut buffer = [0; MAX_FRAME];
     incoming.extend(wire::encode(&Request { id: 7, ask: Ask::Hello }, &mut buffer).expect("a greeting fits"));
-    let (mut model, mut spare, mut records) = (aligned(MODEL).0, vec![0u128; 256], vec![0u128; 64]);
+    let (mut model, mut spare, mut records) = (aligned(model).0, vec![0u128; 256], vec![0u128; 64]);
     let power = Power::new();
     // As large as a multiple of the page: what follows the model in its slot is nothing.
     model.resize(model.len().next_multiple_of(16), 0);
@@ -57,7 +64,7 @@ fuzz_target!(|data: &[u8]| {
     let mut board = Line { incoming: &incoming, host: FrameReader::new(), greeted: false };
     run(&mut board, &mut storage, Trust::ANY, &mut memory);
     assert!(board.greeted, "the server no longer answers");
-});
+}
 
 /// The noise comes in, and each answer is looked at by itself.
 struct Line<'b> {

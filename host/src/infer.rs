@@ -1,11 +1,12 @@
 //! Inference on the host: the very code that the chip runs, over memory of the host's.
 
 use anyhow::{Context, Result, anyhow, ensure};
-use smidgen_shared::artifact::Artifact;
+use smidgen_shared::artifact::{Artifact, Sampler};
+use smidgen_shared::draw::Drawn;
 use smidgen_shared::fixed::requant_i8;
 use smidgen_shared::kernel::{Kernel, Naive, Portable};
 use smidgen_shared::op::Op;
-use smidgen_shared::run::Runner;
+use smidgen_shared::run::{self, Runner};
 use smidgen_shared::{explain, features};
 
 use smidgen_shared::cost::Core;
@@ -91,6 +92,54 @@ impl<'m, 'a, K: Kernel> Model<'m, 'a, K> {
         values(self.runner.artifact(), &self.scores())
     }
 
+    /// Values of an input.
+    pub fn inputs(&self) -> usize {
+        self.runner.channels() * usize::from(self.runner.steps())
+    }
+
+    /// The operators in order.
+    pub fn operators(&self) -> Vec<Op> {
+        self.runner.artifact().ops().collect()
+    }
+
+    /// The sampler of a denoiser.
+    pub fn sampler(&self) -> Option<&'m Sampler> {
+        self.runner.artifact().sampler()
+    }
+
+    /// Draws a sample of a class (`None`: of none).
+    ///
+    /// # Errors
+    /// A model that draws no samples, or knows no such class.
+    pub fn draw(&mut self, label: Option<u8>, seed: u32) -> Result<Sample> {
+        let mut drawn = self.draw_until(label, seed, 0)?;
+        while drawn.done < drawn.total {
+            drawn = self.draw_until(label, seed, drawn.done + 1)?;
+        }
+        Ok(Sample { values: self.sample()?, evaluations: drawn.done })
+    }
+
+    /// One step of a draw, as [`Runner::draw`].
+    ///
+    /// # Errors
+    /// As [`Model::draw`].
+    pub fn draw_until(&mut self, label: Option<u8>, seed: u32, evaluations: u16) -> Result<Drawn> {
+        let labels = self.sampler().map_or(0, |sampler| sampler.labels);
+        self.runner.draw(label, seed, evaluations).map_err(|e| match e {
+            run::Error::NoSampler => anyhow!("the model draws no samples"),
+            run::Error::NoLabel => anyhow!("the model draws classes 0 to {}", labels.saturating_sub(1)),
+            e => anyhow!("{e:?}"),
+        })
+    }
+
+    /// The sample as it is.
+    ///
+    /// # Errors
+    /// Where none is begun.
+    pub fn sample(&self) -> Result<Vec<f32>> {
+        Ok(floats(self.runner.sample().context("no sample is begun")?))
+    }
+
     /// Terms of the score of `class` for one raw input, as [`explain::terms`] gives them.
     pub fn explain(&mut self, raw: &[i16], class: usize) -> Result<Vec<i32>> {
         let artifact = *self.runner.artifact();
@@ -133,6 +182,20 @@ impl<'m, 'a, K: Kernel> Model<'m, 'a, K> {
         }
         self.runner.finish(last).map_err(|e| anyhow!("{e:?}"))
     }
+}
+
+/// A sample that a denoiser drew.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// In the data's unit.
+    pub values: Vec<f32>,
+    /// Of the network.
+    pub evaluations: u16,
+}
+
+/// A sample's values, given its bytes.
+pub fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect()
 }
 
 /// Scores in the float model's own unit.
@@ -232,7 +295,15 @@ pub fn description(provenance: Provenance, layout: Layout, board: Option<&Board>
     // A bound is stated where it can be measured; a board on a desk has those of its core.
     let boards = Board::emulated().map(|board| Ok((board.name.clone(), core(&board.core)?))).collect::<Result<_>>()?;
     let core = board.map(|board| core(&board.core)).transpose()?;
-    Ok(Description { provenance, boards, layout, core })
+    Ok(Description { provenance, boards, layout, core, sampler: None })
+}
+
+/// Instructions of one inference on a board, from the last sample to the scores, as the cost model has them.
+///
+/// # Errors
+/// A board.toml with a core that has no cost model.
+pub fn instructions(artifact: &Artifact<'_>, board: &Board) -> Result<u32> {
+    Ok(smidgen_shared::cost::instructions(&artifact.manifest().input, artifact.ops(), core(&board.core)?))
 }
 
 /// The cost model's instruction set of a board.toml's core.

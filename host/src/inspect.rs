@@ -85,7 +85,10 @@ pub fn describe(artifact: &Artifact<'_>) -> Value {
         "bounds": Items::<Bound>::new(manifest.bounds, manifest.bound_count.into())
             .map(|b| json!({"board": b.board, "instructions": b.instructions, "per_sample": b.per_sample, "stack_bytes": b.stack_bytes}))
             .collect::<Vec<_>>(),
-        "signed": false,
+        "sampler": artifact.sampler().map(|s| json!({
+            "values": s.values, "labels": s.labels, "levels": s.levels, "intervals": s.intervals,
+            "evaluations": artifact.schedule(s).map_or(0, |schedule| schedule.evaluations()),
+        })),
         "provenance": provenance.map(|p| json!({
             "dataset": p.dataset, "split": p.split, "seed": p.seed, "tool": p.tool, "settings": p.settings,
             "metrics": Items::<Metric>::new(p.metrics, p.metric_count.into())

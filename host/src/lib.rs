@@ -6,6 +6,7 @@ pub mod data;
 pub mod device;
 pub mod engine;
 pub mod family;
+pub mod fit;
 pub mod graph;
 pub mod infer;
 pub mod inspect;

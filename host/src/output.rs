@@ -1,10 +1,24 @@
 //! What a verb says: text for a reader on stdout, progress on stderr, and with `--json` one object
 //! on the last line of stdout instead of the text.
 
+use std::io::{ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
+
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// A line on stdout. A reader that has gone stops no work: the verb goes on without words.
+fn print(line: &str) {
+    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
+        CLOSED.store(true, Ordering::Relaxed);
+        if error.kind() != ErrorKind::BrokenPipe {
+            eprintln!("warning: standard output cannot be written: {error}");
+        }
+    }
+}
 
 /// How a verb was asked to speak.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,7 +36,7 @@ impl Output {
         } else if self.json {
             eprintln!("{}", text.as_ref());
         } else {
-            println!("{}", text.as_ref());
+            print(text.as_ref());
         }
     }
 
@@ -36,8 +50,13 @@ impl Output {
     /// The verb's result for a program.
     pub fn result(&self, value: Value) {
         if self.json {
-            println!("{value}");
+            print(&value.to_string());
         }
+    }
+
+    /// Whether the reader of stdout has gone, as `head` does: what has no other end should stop then.
+    pub fn is_closed(&self) -> bool {
+        CLOSED.load(Ordering::Relaxed)
     }
 
     /// A table with a header; columns from the second on are set right.

@@ -3,6 +3,10 @@
 //! Where they differ, both are run again up to each operator in turn, and the first whose outputs
 //! differ is named.
 
+mod draws;
+
+pub use draws::{Draw, compare_draws, compare_kernels, draws};
+
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use smidgen_shared::op::Width;
@@ -29,11 +33,11 @@ pub struct Difference {
     pub sample: usize,
     /// Index of the operator.
     pub operator: usize,
-    /// Its kind.
+    /// Its kind; `sampler` where no operator differs but the sample drawn does.
     pub kind: &'static str,
     /// Index of the first output element that differs.
     pub index: usize,
-    /// The host's value of it.
+    /// The host's value of it; of a sample, its bits.
     pub host: i64,
     /// The device's.
     pub device: i64,

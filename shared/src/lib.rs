@@ -7,12 +7,15 @@
 
 pub mod artifact;
 pub mod cost;
+pub mod draw;
 pub mod explain;
 pub mod features;
 pub mod fixed;
 pub mod kernel;
 mod monitor;
+pub mod noise;
 pub mod op;
+pub mod restart;
 pub mod run;
 pub mod teach;
 pub mod wire;

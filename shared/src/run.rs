@@ -27,12 +27,16 @@ pub enum Error {
     WrongStep,
     /// The artifact's bytes changed after they were checked.
     Corrupt,
+    /// The model draws no samples, or this core has no f32.
+    NoSampler,
+    /// The sampler knows no such class.
+    NoLabel,
 }
 
 /// Runs one model. `K` forms the sums of products.
 pub struct Runner<'m, 'a, K> {
-    artifact: Artifact<'m>,
-    arena: &'a mut [u8],
+    pub(crate) artifact: Artifact<'m>,
+    pub(crate) arena: &'a mut [u8],
     /// [`Op::Poly`], decoded once: it is asked for with every value.
     monitor: Option<Monitor>,
     taken: u16,
@@ -86,11 +90,12 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
         }
     }
 
-    /// Forgets earlier inputs: the running deviations of [`Op::Poly`]; then `begin`.
+    /// Forgets earlier inputs: the running deviations of [`Op::Poly`], a sample under way; then `begin`.
     pub fn reset(&mut self) {
         if let Some(monitor) = self.monitor {
             monitor.forget(self.arena);
         }
+        self.forget_sample();
         self.begin();
     }
 
@@ -138,7 +143,7 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
         }
         match self.monitor {
             Some(monitor) => monitor.run(&self.artifact, self.arena),
-            None => self.walk(last),
+            None => walk::<K>(&self.artifact, self.arena, last),
         }
     }
 
@@ -152,7 +157,7 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
         for (y, &x) in y.iter_mut().zip(input) {
             *y = x;
         }
-        self.walk(last)
+        walk::<K>(&self.artifact, self.arena, last)
     }
 
     /// Bytes that operator `op` wrote, valid after a run that ended with it.
@@ -227,25 +232,25 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
         self.reset();
         Ok(same)
     }
+}
 
-    fn walk(&mut self, last: Option<u8>) -> Result<(), Error> {
-        let last = last.unwrap_or(u8::MAX);
-        let mut ops = self.artifact.ops();
-        let mut left = last;
-        ops.next();
-        // By hand: each adaptor of the iterator copies an operator once more.
-        while left > 0
-            && let Some(op) = ops.next()
-        {
-            step::<K>(&self.artifact, self.arena, &op)?;
-            left -= 1;
-        }
-        Ok(())
+/// The operators after the first, up to and including `last`.
+pub(crate) fn walk<K: Kernel>(artifact: &Artifact<'_>, arena: &mut [u8], last: Option<u8>) -> Result<(), Error> {
+    let mut ops = artifact.ops();
+    let mut left = last.unwrap_or(u8::MAX);
+    ops.next();
+    // By hand: each adaptor of the iterator copies an operator once more.
+    while left > 0
+        && let Some(op) = ops.next()
+    {
+        step::<K>(artifact, arena, &op)?;
+        left -= 1;
     }
+    Ok(())
 }
 
 /// Element `i` of an operator's output.
-fn element(bytes: &[u8], width: Width, i: usize) -> Option<i32> {
+pub(crate) fn element(bytes: &[u8], width: Width, i: usize) -> Option<i32> {
     let bytes = bytes.get(i.checked_mul(width.bytes() as usize)?..)?;
     match width {
         Width::I8 => bytes.first().map(|&b| i32::from(b as i8)),
@@ -374,7 +379,7 @@ fn views<const N: usize>(arena: &mut [u8], regions: [(Region, Width); N]) -> Res
     arena.get_disjoint_mut(regions.map(|(region, width)| range(region, width))).map_err(|_| Error::Corrupt)
 }
 
-fn get(arena: &mut [u8], region: Region, width: Width) -> Result<&mut [u8], Error> {
+pub(crate) fn get(arena: &mut [u8], region: Region, width: Width) -> Result<&mut [u8], Error> {
     arena.get_mut(range(region, width)).ok_or(Error::Corrupt)
 }
 
@@ -383,7 +388,7 @@ fn words(arena: &mut [u8], at: u32, words: usize) -> Result<&mut [u32], Error> {
     bytemuck::try_cast_slice_mut(bytes).map_err(|_| Error::Corrupt)
 }
 
-fn i8s(bytes: &mut [u8]) -> Result<&mut [i8], Error> {
+pub(crate) fn i8s(bytes: &mut [u8]) -> Result<&mut [i8], Error> {
     bytemuck::try_cast_slice_mut(bytes).map_err(|_| Error::Corrupt)
 }
 

@@ -1,12 +1,14 @@
 //! Models for tests: small enough to try every byte of, with every operator that a family uses.
 
 pub mod calls;
+mod denoiser;
 pub mod source;
 mod spar;
 
 use smidgen::compress::{Aligned, Description, Provenance, export};
 use smidgen::graph::{Class, Graph, Input, Matrix, Node, Op, Smooth};
 
+pub use denoiser::{denoiser, denoiser_graph, sampler};
 pub use spar::{Spar, spar};
 
 /// A generator for tests: the 64-bit linear congruential one of Knuth.

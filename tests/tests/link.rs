@@ -8,7 +8,7 @@ use smidgen::compress::Aligned;
 use smidgen::device::{Device, Link};
 use smidgen::infer::Host;
 use smidgen_firmware::{Board, Memory, Power, RamFlash, Storage, Trust, run};
-use smidgen_tests::artifact;
+use smidgen_tests::{artifact, denoiser, sampler};
 
 /// The board's end.
 struct Wire {
@@ -120,12 +120,14 @@ fn a_model_gets_through_noise() {
     });
 }
 
-fn gets_through(noise: Noise, old: &Aligned, new: &Aligned) {
+/// A board with `model` in its flash, at the end of a bad link.
+fn connect(noise: Noise, model: &Aligned) -> (Device<Noisy>, std::thread::JoinHandle<()>) {
     let (to_board, incoming) = channel();
     let (outgoing, from_board) = channel();
-    let mut slot = vec![0; 8192];
-    slot[..old.len()].copy_from_slice(old);
-    let mut flash = [Aligned::new(&slot), Aligned::new(&vec![0; 8192]), Aligned::new(&vec![0; 1024])];
+    let room = model.len().next_multiple_of(256).max(8192);
+    let mut slot = vec![0; room];
+    slot[..model.len()].copy_from_slice(model);
+    let mut flash = [Aligned::new(&slot), Aligned::new(&vec![0; room]), Aligned::new(&vec![0; 1024])];
     let board = std::thread::spawn(move || {
         let power = Power::new();
         let [a, b, store] = &mut flash;
@@ -139,7 +141,33 @@ fn gets_through(noise: Noise, old: &Aligned, new: &Aligned) {
         run(&mut Wire { incoming, outgoing }, &mut storage, Trust::ANY, &mut Memory::<1024>::new());
     });
     let link = Noisy { outgoing: to_board, incoming: from_board, noise, random: 7, faults: 0, held: [None; 2] };
-    let mut device = Device::connect(link).unwrap();
+    (Device::connect(link).unwrap(), board)
+}
+
+/// A sample comes out the same: an evaluation whose answer was lost is not done twice.
+#[test]
+fn a_sample_gets_through_noise() {
+    let model = &denoiser(&[12], 3, sampler(2, 3));
+    let mut arena = Vec::new();
+    let want = &Host::new(model.artifact().unwrap(), &mut arena).unwrap().draw(Some(4), 9).unwrap();
+    std::thread::scope(|scope| {
+        for noise in [Noise::None, Noise::Lost, Noise::Doubled, Noise::Swapped] {
+            scope.spawn(move || {
+                let (mut device, board) = connect(noise, model);
+                let (mut seen, repeats) = (Vec::new(), device.repeats());
+                let got = device.draw(Some(4), 9, |done, total| seen.push((done, total))).unwrap();
+                assert_eq!(&got, want, "{noise:?}");
+                assert_eq!(seen, (0..=25).map(|done| (done, 25)).collect::<Vec<_>>());
+                println!("{noise:?}: a sample, {} requests repeated", device.repeats() - repeats);
+                drop(device);
+                board.join().unwrap();
+            });
+        }
+    });
+}
+
+fn gets_through(noise: Noise, old: &Aligned, new: &Aligned) {
+    let (mut device, board) = connect(noise, old);
     let sent = device.send(new, |_| {}).unwrap();
     assert_eq!(Ok(sent.model), new.artifact().map(|a| a.hash()));
     // Answers are the new model's.

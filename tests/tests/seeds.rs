@@ -13,6 +13,9 @@ fn the_artifact_of_the_seeds_is_taken_and_passes_its_self_test() {
     assert!(model.len() >= 9 && model.contains("sparse"), "{model:?}");
     let tokens = kinds(include_bytes!("../../fuzz/seeds/artifact/tokens"));
     assert!(tokens.contains("embed"), "{tokens:?}");
+    let denoiser = Aligned::new(include_bytes!("../../fuzz/seeds/artifact/denoiser"));
+    assert!(denoiser.artifact().unwrap_or_else(|error| panic!("{error}; {ANEW}")).sampler().is_some());
+    kinds(&denoiser);
 }
 
 /// The operators of a seed that passes its self-test.
@@ -30,7 +33,7 @@ fn kinds(bytes: &[u8]) -> BTreeSet<&'static str> {
 fn the_frames_of_the_seeds_are_requests() {
     use smidgen_shared::wire::{Ask, FrameReader, MAX_FRAME, Request, decode};
     let mut rest: &[u8] = include_bytes!("../../fuzz/seeds/wire/requests");
-    let mut asked = [false; 11];
+    let mut asked = [false; 12];
     let mut reader = FrameReader::<MAX_FRAME>::new();
     while let [_, length, more @ ..] = rest {
         let (chunk, after) = more.split_at(usize::from(*length) * 4);
@@ -50,8 +53,9 @@ fn the_frames_of_the_seeds_are_requests() {
                 Ask::Forget { .. } => 8,
                 Ask::Class { .. } => 9,
                 Ask::Explain { .. } => 10,
+                Ask::Draw { .. } => 11,
             }] = true;
         }
     }
-    assert_eq!(asked, [true; 11], "{ANEW}");
+    assert_eq!(asked, [true; 12], "{ANEW}");
 }

@@ -272,6 +272,7 @@ pub fn build(seed: u64, counter: u32, padding: usize) -> Bytes {
         bound_count: 0,
         bounds: &[],
         provenance: &vec![7; padding],
+        sampler: 0,
     })
     .unwrap();
     let layout = |front_crc: u32, vectors: &[(Vec<u8>, Vec<u8>)]| {

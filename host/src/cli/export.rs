@@ -22,7 +22,16 @@ pub fn run(args: &ExportArgs, place: &Place) -> Result<()> {
     }
     let layout = if args.layout == Layout::Dense { compress::Layout::Dense } else { compress::Layout::Auto };
     let board = args.board.as_deref().map(Board::find).transpose()?;
-    let exported = compress::export(&export.graph, &export.inputs, &description(export.provenance, layout, board)?)?;
+    let description = description(export.provenance, layout, board)?;
+    let exported = if board.is_some() && layout == compress::Layout::Auto {
+        let (exported, factored) = compress::export_factored(&export.graph, &export.inputs, &description)?;
+        for map in factored {
+            place.output.line(map.to_string());
+        }
+        exported
+    } else {
+        compress::export(&export.graph, &export.inputs, &description)?
+    };
     for choice in &exported.choices {
         place.output.line(choice.to_string());
     }

@@ -51,6 +51,28 @@ pub fn run(args: &InspectArgs, output: Output) -> Result<()> {
     } else {
         output.line(format!("classes: {}", classes.join(", ")));
     }
+    if let Some(sampler) = artifact.sampler() {
+        let schedule = artifact.schedule(sampler)?;
+        let of = if sampler.labels > 0 { format!(" of {} classes", sampler.labels) } else { String::new() };
+        output.line(format!(
+            "draws samples of {} values{of}: {} noise levels from {} to {}, {} evaluations of the network",
+            sampler.values,
+            sampler.main,
+            schedule.levels.first().map_or(0.0, |level| level.sigma),
+            schedule.levels.get(usize::from(sampler.main) - 1).map_or(0.0, |level| level.sigma),
+            schedule.evaluations(),
+        ));
+        for interval in schedule.intervals {
+            let sigma = |i: u8| schedule.levels.get(usize::from(i)).map_or(0.0, |level| level.sigma);
+            output.line(format!(
+                "  restarts {} × from {:.3} to {:.3} in {} steps",
+                interval.repeats,
+                sigma(interval.first),
+                sigma(interval.after),
+                interval.count - 1
+            ));
+        }
+    }
     output.line("");
     let rows: Vec<Vec<String>> = operators(&artifact)
         .iter()

@@ -6,9 +6,11 @@ mod boards;
 mod data;
 mod demo;
 mod doctor;
+mod draw;
 mod explain;
 mod export;
 mod families;
+mod fit;
 mod flash;
 mod forget;
 mod hand;
@@ -66,6 +68,8 @@ enum Verb {
     Train(TrainArgs),
     /// Write a self-contained HTML report of a run
     Look(LookArgs),
+    /// Search a family for the best model that a board's budget allows
+    Fit(fit::FitArgs),
     /// Quantise a run into an artifact
     Export(ExportArgs),
     /// Show what an artifact is, operator by operator
@@ -218,6 +222,9 @@ struct RunArgs {
     /// The board's flash, with what it was sent and taught, as `send` and `teach` keep it in a file
     #[arg(long, value_name = "FILE", requires = "board")]
     flash: Option<PathBuf>,
+    /// Of a denoiser: what is drawn, label=CLASS [default: none] or seed=N [default: 0]; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
 }
 
 #[derive(Args)]
@@ -229,7 +236,7 @@ struct VerifyArgs {
     /// Data set [default: the one it was trained on]
     #[arg(long)]
     data: Option<String>,
-    /// Number of samples, spread over those held out [default: all]
+    /// Number of samples, spread over those held out [default: all; 22 that a denoiser draws]
     #[arg(long, value_parser = at_least_one)]
     samples: Option<usize>,
     /// Drill: alter this byte of the weights on the host's side only
@@ -315,6 +322,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Verb::Doctor => doctor::run(&place.data, output),
         Verb::Train(args) => train::run(&args, place),
         Verb::Look(args) => look::run(&args, place),
+        Verb::Fit(args) => fit::run(&args, place),
         Verb::Export(args) => export::run(&args, place),
         Verb::Inspect(args) => inspect::run(&args, output),
         Verb::Run(args) => run::run(&args, place),

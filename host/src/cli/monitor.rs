@@ -153,8 +153,11 @@ fn watch(
                         break;
                     }
                 }
-                None if output.json => println!("{}", tick(&state)),
+                None if output.json => output.result(tick(&state)),
                 None => output.line(text(&state)),
+            }
+            if output.is_closed() {
+                break;
             }
         }
         let pause = match (&feed, args.rate) {

@@ -12,6 +12,10 @@ pub fn run(args: &RunArgs, workplace: &Place) -> Result<()> {
     let output = workplace.output;
     let model = read_model(&args.model)?;
     let artifact = model.artifact()?;
+    if let Some(sampler) = artifact.sampler() {
+        return super::draw::run(args, &model, sampler, workplace);
+    }
+    anyhow::ensure!(args.set.is_empty(), "--set: the model is no denoiser, it draws nothing; leave --set out");
     let mut samples = verify::samples(&artifact, args.data.as_deref(), workplace)?;
     if let Some(class) = &args.class {
         samples = samples.of_class(class)?;

@@ -9,10 +9,14 @@ use crate::compress::{Aligned, rewrite_weight};
 use crate::device::{Board, Device, Link, open};
 use crate::family::{Place, Samples, find};
 use crate::infer::Host;
-use crate::verify::{Difference, compare, start, values};
+use crate::output::Output;
+use crate::verify::{Difference, compare, compare_draws, compare_kernels, start, values};
 
 /// What makes a model smaller: said when one does not fit.
 pub const SHRINK: &str = "train with a smaller --set bases=K, --set rank=R or --set features=cheap";
+
+/// Samples that a denoiser draws where no number is given: two of each class of ten, and of none.
+const DRAWS: usize = 22;
 
 pub fn run(args: &VerifyArgs, workplace: &Place) -> Result<()> {
     let output = workplace.output;
@@ -23,6 +27,9 @@ pub fn run(args: &VerifyArgs, workplace: &Place) -> Result<()> {
         output.note(format!("drill: byte {byte} of the host's weights is altered"));
     }
     let artifact = loaded.artifact()?;
+    if let Some(sampler) = artifact.sampler() {
+        return draws(args, &loaded, &ours, sampler.labels, workplace);
+    }
     let inputs = samples(&artifact, args.data.as_deref(), workplace)?.spread(args.samples.unwrap_or(usize::MAX)).inputs;
     let on_board = device(&args.place, &loaded, &args.model)?;
     let place = args.place.port.as_deref().or(args.place.board.as_deref()).unwrap_or("host");
@@ -35,8 +42,34 @@ pub fn run(args: &VerifyArgs, workplace: &Place) -> Result<()> {
         }
         None => oracle(&loaded, &ours, &inputs)?,
     };
+    conclude(output, place, "all scores of", samples, difference)
+}
+
+/// Draws of a denoiser; its operators are looked at where they differ.
+fn draws(args: &VerifyArgs, loaded: &Aligned, ours: &Aligned, labels: u8, workplace: &Place) -> Result<()> {
+    let output = workplace.output;
+    anyhow::ensure!(
+        args.data.is_none(),
+        "--data: the model is a denoiser, which takes no samples; --samples says how many it draws"
+    );
+    let draws = crate::verify::draws(labels, args.samples.unwrap_or(DRAWS));
+    let place = args.place.port.as_deref().or(args.place.board.as_deref()).unwrap_or("host");
+    let (samples, difference) = match device(&args.place, loaded, &args.model)? {
+        Some(mut device) => {
+            let bar = output.bar(draws.len() as u64, place);
+            let verified = compare_draws(&mut device, ours, &draws, |done| bar.set_position(done as u64))?;
+            bar.finish_and_clear();
+            (verified.samples, verified.first_difference)
+        }
+        None => compare_kernels(loaded, ours, &draws)?,
+    };
+    conclude(output, place, "all values of", samples, difference)
+}
+
+/// Says what came of it; an error where something differs.
+fn conclude(output: Output, place: &str, what: &str, samples: usize, difference: Option<Difference>) -> Result<()> {
     output.line(match &difference {
-        None => format!("identical on {place}: all scores of {samples} samples, bit for bit"),
+        None => format!("identical on {place}: {what} {samples} samples, bit for bit"),
         Some(d) => format!(
             "NOT identical on {place}: sample {}, operator {} ({}), element {}: host {}, device {}",
             d.sample, d.operator, d.kind, d.index, d.host, d.device

@@ -62,6 +62,7 @@ pub(super) fn export(
         bounds: &bounds,
         provenance: &description.provenance,
         weights: &weights,
+        sampler: 0,
     };
     // The golden input of the front end is the whole test: there is no second operator.
     parts.assemble(&[])

@@ -12,6 +12,7 @@ use smidgen_shared::op::{Op, Region, Width};
 
 use super::arena::{Lifetime, place};
 use super::calibrate::{Ranges, calibrate};
+use super::sampler::Sampler;
 use super::sparse::{Choice, Layout, Shape, store};
 use super::write::{Aligned, Parts, Provenance, Weights, bounds};
 use crate::graph::{self, Graph, Matrix};
@@ -27,6 +28,8 @@ pub struct Description {
     pub layout: Layout,
     /// The core whose instructions decide between layouts [default: Cortex-M4's].
     pub core: Option<Core>,
+    /// How samples are drawn, where the graph is a denoiser.
+    pub sampler: Option<Sampler>,
 }
 
 /// An artifact, and what was decided on the way.
@@ -77,17 +80,27 @@ pub fn export(graph: &Graph, inputs: &[Vec<f32>], description: &Description) -> 
             artifact::Input::Vector { len: u16::try_from(n).context("a vector of over 65,535 values")? }
         }
     };
+    let (sampler, arena_bytes) = match (&description.sampler, &graph.input) {
+        (Some(sampler), graph::Input::Vector(n)) => {
+            let outputs = shapes.last().copied().unwrap_or(0);
+            let (at, bytes) = sampler.write(&mut weights, *n, outputs, plan.arena_bytes)?;
+            (at, bytes)
+        }
+        (Some(_), _) => anyhow::bail!("sampler: a denoiser takes vectors, not windows"),
+        (None, _) => (0, plan.arena_bytes),
+    };
     let bounds = bounds(description, &input, &ops);
     let parts = Parts {
         family: &graph.family,
         input,
-        arena_bytes: plan.arena_bytes,
+        arena_bytes,
         ops: &ops,
         classes: &graph.classes,
         unit: formats.last().map_or(1.0, |format| format.scale as f32),
         bounds: &bounds,
         provenance: &description.provenance,
         weights: &weights,
+        sampler,
     };
     let scale = formats[0].scale;
     let golden: Vec<Vec<i8>> = inputs.iter().take(3).map(|input| first_output(graph, input, scale)).collect();

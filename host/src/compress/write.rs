@@ -81,6 +81,14 @@ impl Weights {
         at
     }
 
+    /// As they lie in this machine's memory, which is little-endian.
+    pub(super) fn pods<T: bytemuck::Pod>(&mut self, values: &[T]) -> u32 {
+        const { assert!(cfg!(target_endian = "little")) };
+        let at = self.start();
+        self.bytes.extend(bytemuck::cast_slice::<T, u8>(values));
+        at
+    }
+
     pub(super) fn rows(&mut self, rows: &[Row]) -> u32 {
         let flat: Vec<i32> = rows.iter().flat_map(|row| [row.bias, row.multiplier]).collect();
         self.i32s(&flat)
@@ -125,6 +133,8 @@ pub(super) struct Parts<'a> {
     pub bounds: &'a [artifact::Bound<'a>],
     pub provenance: &'a Provenance,
     pub weights: &'a Weights,
+    /// where the sampler lies in them, 0: there is none
+    pub sampler: u32,
 }
 
 /// What holds for a model on every board of `description`.
@@ -203,6 +213,7 @@ impl Parts<'_> {
             bound_count: self.bounds.len() as u8,
             bounds: &bounds,
             provenance: &provenance,
+            sampler: self.sampler,
         })?;
         let golden = list(
             vectors

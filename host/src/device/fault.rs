@@ -27,5 +27,6 @@ pub fn in_words(fault: Fault) -> String {
         Fault::BadClass { width: 0 } => "the model does not end with a class table, so it cannot be taught; train one with attributes (`--task zero-shot`)".into(),
         Fault::BadClass { width } => format!("the class table takes {width} attributes, not all of them zero"),
         Fault::NotLinear => "the model is not a linear map, or a composite of such, from features to scores: its scores have no exact terms".into(),
+        Fault::NoSampler => "the model draws no samples, or knows no such class; `smidgen inspect MODEL` says what it is".into(),
     }
 }

@@ -6,6 +6,7 @@
 mod board;
 mod classes;
 mod count;
+mod draw;
 mod explain;
 mod fault;
 mod firmware;

@@ -17,6 +17,7 @@ use smidgen_shared::artifact::{Artifact, Provenance};
 
 use crate::compress;
 use crate::data::Source;
+use crate::fit::Search;
 use crate::graph::Graph;
 use crate::output::Output;
 use crate::report::Page;
@@ -68,6 +69,15 @@ pub trait Family: Sync {
     ) -> Result<Vec<f32>> {
         let _ = (model, name, attributes, place);
         anyhow::bail!("{}: its models know no classes by attributes, so they cannot be taught one", self.about().name)
+    }
+
+    /// Gives `found` the candidates that `fit` searches: trained as `request` says, but for their shape.
+    ///
+    /// # Errors
+    /// A family that offers none, data that are not there, an unknown setting; and whatever `found` meets.
+    fn search(&self, request: &Request, place: &Place, found: &mut dyn FnMut(&dyn Search) -> Result<()>) -> Result<()> {
+        let _ = (request, place, found);
+        anyhow::bail!("{}: fit searches none of its settings; it does of {}", self.about().name, FITTED.join(", "))
     }
 
     /// Measures the paper's claims beside its figures; gives the JSON object of `reproduce`.
@@ -281,6 +291,9 @@ pub fn reproduced(family: &str, rows: &[Row], seconds: f64, output: Output) -> V
 /// All families; each is a folder beside this file.
 pub const FAMILIES: &[&dyn Family] =
     &[&parsnets::ParsNets, &bimt::Bimt, &lottery::Lottery, &sid::Sid, &restart::RestartSampling];
+
+/// Families that have a [`Family::search`].
+const FITTED: [&str; 2] = [parsnets::NAME, lottery::NAME];
 
 /// The family of that name; the error names the nearest ones.
 ///

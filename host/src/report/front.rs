@@ -71,12 +71,20 @@ pub struct FrontPlot {
     pub value: Axis,
     /// The kinds of model.
     pub series: Vec<FrontSeries>,
+    /// Whether points of a kind are single models, not one model's settings along a line.
+    pub single: bool,
 }
 
 impl FrontPlot {
     /// A plot of `series`, with the cost on a logarithmic axis.
     pub fn new(cost: Axis, value: Axis, series: Vec<FrontSeries>) -> Self {
-        FrontPlot { cost: Axis { scale: Scale::Log, ..cost }, value, series }
+        FrontPlot { cost: Axis { scale: Scale::Log, ..cost }, value, series, single: false }
+    }
+
+    /// The same plot without lines between points of a kind.
+    pub fn single(mut self) -> Self {
+        self.single = true;
+        self
     }
 
     fn drawn(&self) -> impl Iterator<Item = &FrontPoint> {
@@ -143,9 +151,11 @@ impl FrontPlot {
             let mut order: Vec<&FrontPoint> = series.points.iter().filter(|p| self.takes(p)).collect();
             order.sort_by(|a, b| a.cost.total_cmp(&b.cost).then(a.value.total_cmp(&b.value)));
             let line: Vec<(f64, f64)> = order.iter().filter_map(|p| at(p)).collect();
-            canvas.path("thin", &line, false);
-            for w in line.windows(2) {
-                crowd.block_line(w[0], w[1], 0.7);
+            if !self.single {
+                canvas.path("thin", &line, false);
+                for w in line.windows(2) {
+                    crowd.block_line(w[0], w[1], 0.7);
+                }
             }
             for (point, place) in order.iter().zip(&line) {
                 if let (true, Some(lo), Some(hi)) = (

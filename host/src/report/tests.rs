@@ -134,7 +134,7 @@ proptest! {
             .into_iter()
             .map(|(name, points)| FrontSeries::new(name, points.into_iter().map(point).collect()))
             .collect();
-        check(&FrontPlot { cost, value, series }.svg())?;
+        check(&FrontPlot { cost, value, series, single: false }.svg())?;
     }
 
     #[test]

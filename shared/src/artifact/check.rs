@@ -1,6 +1,6 @@
 //! Everything that must hold before a model may run: regions, shapes, constants, accumulators.
 
-use super::{Artifact, Class, Error, GoldenVector, Input, Items, sparse};
+use super::{Artifact, Class, Error, GoldenVector, Input, Items, sampler, sparse};
 use crate::fixed::{ACC_LIMIT, Row};
 use crate::kernel::{
     arch,
@@ -40,6 +40,9 @@ pub(super) fn check(artifact: &Artifact<'_>) -> Result<(), Error> {
     }
     if i != usize::from(manifest.op_count) || !ops.is_done() {
         return Err(Error::BadManifest);
+    }
+    if manifest.sampler != 0 {
+        arena_end = sampler::check(artifact, arena_end)?;
     }
     if arena_end.next_multiple_of(4) != manifest.arena_bytes {
         return Err(Error::BadRegion);

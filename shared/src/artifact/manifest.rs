@@ -32,6 +32,8 @@ pub struct Manifest<'a> {
     pub bounds: &'a [u8],
     /// Where the model comes from, as a [`Provenance`]; the chip never decodes it.
     pub provenance: &'a [u8],
+    /// Where the [`Sampler`](super::Sampler) of a denoiser lies in the weight section, behind the weights; 0: there is none.
+    pub sampler: u32,
 }
 
 /// What a model takes.

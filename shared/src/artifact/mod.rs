@@ -8,12 +8,14 @@ mod check;
 mod header;
 mod manifest;
 mod ops;
+mod sampler;
 mod sparse;
 
 pub use header::{ALIGNMENT, FORMAT_VERSION, HEADER_BYTES, Header, MAGIC, Named, named, signature};
 pub use manifest::{Bound, Class, Golden, GoldenVector, Input, Items, Manifest, Metric, Provenance, golden_sample};
 
 pub use ops::Ops;
+pub use sampler::{LABEL_ON, Sampler, VALUE_ONE};
 
 use crate::fixed::Row;
 use crate::kernel::poly::{Law, Step};
@@ -52,6 +54,8 @@ pub enum Error {
     Misaligned = 13,
     /// The model computes in f32, which this core has no instructions for.
     NeedsFloat = 14,
+    /// The sampler does not fit the model, or its noise levels do not hold together.
+    BadSampler = 15,
 }
 
 impl Error {
@@ -72,7 +76,10 @@ impl Error {
             Error::TrailingBytes => "bytes follow the end of the artifact; copy or export it again",
             Error::Misaligned => "the artifact does not lie at a 16-byte boundary in memory",
             Error::NeedsFloat => {
-                "the model computes in f32, for which this board has no instructions; train it with --set arithmetic=fixed"
+                "the model computes in f32, for which this board has no instructions; choose a board with an FPU (qemu-m4), or train a monitor with --set arithmetic=fixed"
+            }
+            Error::BadSampler => {
+                "the sampler does not fit the model, or its noise levels do not hold together; export it again"
             }
         }
     }
@@ -95,6 +102,7 @@ impl Error {
             TrailingBytes,
             Misaligned,
             NeedsFloat,
+            BadSampler,
         ]
         .into_iter()
         .find(|&error| error as u8 == code)

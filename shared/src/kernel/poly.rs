@@ -229,7 +229,7 @@ impl Number for Float {
 }
 
 /// `1/√a` to 1e-7, f32's largest where a is not positive: three Newton steps from Lomont's guess.
-fn rsqrt_f32(a: f32) -> f32 {
+pub(crate) fn rsqrt_f32(a: f32) -> f32 {
     if a > 0.0 {
         let mut r = f32::from_bits(0x5F37_59DF_u32.wrapping_sub(a.to_bits() >> 1));
         for _ in 0..3 {
@@ -243,7 +243,7 @@ fn rsqrt_f32(a: f32) -> f32 {
 
 /// `sin(2πa)` to 2e-7.
 #[inline(never)]
-fn sin_f32(a: f32) -> f32 {
+pub(crate) fn sin_f32(a: f32) -> f32 {
     let nearest = if a < 0.0 { a - 0.5 } else { a + 0.5 } as i32;
     let z = 4.0 * (a - nearest as f32);
     let z = if z > 1.0 {

@@ -23,6 +23,10 @@ pub const WIRE_VERSION: u8 = 2;
 pub const MAX_FRAME: usize = 544;
 /// Most bytes in a message's data field.
 pub const MAX_DATA: usize = 480;
+/// [`Ask::Draw`]'s class where there is none.
+pub const NO_LABEL: u8 = 255;
+/// [`Ask::Peek`]'s operator for the sample that is drawn.
+pub const SAMPLE: u8 = 255;
 /// Longest name of a taught class, bytes.
 pub const MAX_NAME: usize = 20;
 
@@ -46,6 +50,7 @@ pub enum Ask<'a> {
     /// [`Reply::Answer`], or by [`Reply::Stopped`] after operator `last`.
     Samples { at: u16, last: Option<u8>, data: &'a [u8] },
     /// Bytes from `from` on of what operator `op` wrote, after [`Reply::Stopped`] there. Answered by [`Reply::Bytes`].
+    /// With [`SAMPLE`] for `op`, of the sample that is drawn, as it is now: f32, little-endian.
     Peek { op: u8, from: u16 },
     /// Figures of the device since start. Answered by [`Reply::Stats`].
     Stats,
@@ -66,6 +71,9 @@ pub enum Ask<'a> {
     /// Terms of the score of `class` from term `from` on, once a run has stopped at
     /// [`explain::stop`](crate::explain::stop). Answered by [`Reply::Bytes`]: int32, little-endian.
     Explain { class: u16, from: u16 },
+    /// Bring the sample of a class ([`NO_LABEL`]: of none) and a seed to so many evaluations of the network: 0 begins
+    /// it, one more than were done evaluates once, as many changes nothing. Answered by [`Reply::Drawn`].
+    Draw { label: u8, seed: u32, evaluations: u16 },
 }
 
 /// Device to host.
@@ -122,6 +130,8 @@ pub enum Reply<'a> {
     Taught { count: u16, free: u32 },
     /// A class: its name, whether training saw it, whether it was taught.
     Class { name: &'a str, seen: bool, taught: bool },
+    /// Evaluations of the network that were done of the sample, and those of a whole one.
+    Drawn { done: u16, total: u16 },
 }
 
 /// Why a request was not carried out, or a model is not served.
@@ -135,7 +145,7 @@ pub enum Fault {
     ArenaTooSmall { needs: u32 },
     /// The model's golden vectors do not come out.
     SelfTest,
-    /// Samples or bytes came out of order: this step or byte was expected; step 0 always is.
+    /// Samples, bytes or evaluations came out of order: this one was expected; step 0 always is.
     Expected { at: u32 },
     /// The samples do not decode, or have another number of channels.
     BadSamples,
@@ -163,4 +173,6 @@ pub enum Fault {
     BadClass { width: u16 },
     /// The model is not a linear map, or a composite of such, from features to scores.
     NotLinear,
+    /// The model draws no samples, or not of this class.
+    NoSampler,
 }

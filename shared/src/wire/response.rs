@@ -131,6 +131,11 @@ impl Body<'_> {
                 self.byte((*seen).into());
                 self.byte((*taught).into());
             }
+            Reply::Drawn { done, total } => {
+                self.byte(11);
+                self.word((*done).into());
+                self.word((*total).into());
+            }
         }
     }
 
@@ -158,6 +163,7 @@ impl Body<'_> {
             Fault::BadName => (15, None),
             Fault::BadClass { width } => (16, Some(width.into())),
             Fault::NotLinear => (17, None),
+            Fault::NoSampler => (18, None),
         };
         self.byte(tag);
         if let Some(word) = word {

@@ -50,7 +50,7 @@ proptest! {
         let faults = [Fault::BadFrame, Fault::BadModel(byte), Fault::ArenaTooSmall { needs: a }, Fault::SelfTest,
             Fault::Expected { at: a }, Fault::BadSamples, Fault::NothingThere, Fault::BadChunk, Fault::TooLarge { room: b },
             Fault::Unsigned, Fault::BadSignature, Fault::OldModel { least: c }, Fault::Flash, Fault::Full, Fault::NameTaken, Fault::BadName,
-            Fault::BadClass { width: halves[0] }, Fault::NotLinear];
+            Fault::BadClass { width: halves[0] }, Fault::NotLinear, Fault::NoSampler];
         let hello = |model| Reply::Hello { wire: byte, board: &text, firmware: "0.1.0", slot_bytes: a, arena_bytes: b,
             signed: a > b, model, other: (c > d).then_some(e), taught: halves[1] };
         let mut replies = std::vec![
@@ -59,6 +59,7 @@ proptest! {
             Reply::Stats { answers: a, lost: b, refused: c, stack_peak: d, stack_bytes: e },
             Reply::Received { next: a }, Reply::Serving { slot: byte, model: b }, Reply::Taught { count: halves[0], free: c },
             Reply::Class { name: &text, seen: a > b, taught: c > d },
+            Reply::Drawn { done: halves[0], total: halves[1] },
         ];
         replies.extend(faults.map(Reply::Fault));
         replies.extend(faults.map(|fault| hello(Err(fault))));

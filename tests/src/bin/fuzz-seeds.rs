@@ -1,4 +1,4 @@
-//! Writes the fuzz targets' seeds: `fuzz/seeds/artifact/model` and `tokens`, and `fuzz/seeds/wire/requests`.
+//! Writes the fuzz targets' seeds: `fuzz/seeds/artifact/model` and `tokens` and `denoiser`, and `fuzz/seeds/wire/requests`.
 //!
 //! Run it after a change of the artifact's or the wire's format.
 
@@ -13,9 +13,13 @@ fn main() -> Result<()> {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
     let model = smidgen_tests::artifact(8, 1);
     let tokens = smidgen_tests::token_artifact(1);
-    for (name, bytes) in
-        [("artifact/model", model.to_vec()), ("artifact/tokens", tokens.to_vec()), ("wire/requests", requests(&model)?)]
-    {
+    let denoiser = smidgen_tests::denoiser(&[8], 1, smidgen_tests::sampler(1, 2));
+    for (name, bytes) in [
+        ("artifact/model", model.to_vec()),
+        ("artifact/tokens", tokens.to_vec()),
+        ("artifact/denoiser", denoiser.to_vec()),
+        ("wire/requests", requests(&model)?),
+    ] {
         let path = seeds.join(name);
         std::fs::write(&path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;
     }
@@ -43,6 +47,10 @@ fn requests(model: &Aligned) -> Result<Vec<u8>> {
         Ask::Class { index: 0 },
         Ask::Explain { class: 0, from: 0 },
         Ask::Forget { name: "wave" },
+        Ask::Draw { label: 3, seed: 7, evaluations: 0 },
+        Ask::Draw { label: 3, seed: 7, evaluations: 1 },
+        Ask::Draw { label: 3, seed: 7, evaluations: 2 },
+        Ask::Peek { op: wire::SAMPLE, from: 0 },
     ];
     let mut out = Vec::new();
     for (id, ask) in (1..).zip(asks) {

@@ -89,12 +89,18 @@ pub fn errors(graph: &Graph) -> Result<(f64, f64)> {
 
 /// What an artifact says of its origin; `errors` as [`errors`] gives them.
 pub fn provenance(chosen: &Chosen, (float, int8): (f64, f64)) -> compress::Provenance {
+    let metrics = vec![compress::Metric { name: "MSE".into(), float, int8 }];
+    compress::Provenance { metrics, ..origin(&format!("width={} {}", chosen.width, chosen.settings), chosen.seed) }
+}
+
+/// The same without figures.
+pub fn origin(settings: &str, seed: u64) -> compress::Provenance {
     compress::Provenance {
         dataset: DATASET.into(),
         split: "points between those of the training".into(),
-        seed: chosen.seed,
-        settings: format!("width={} {}", chosen.width, chosen.settings),
-        metrics: vec![compress::Metric { name: "MSE".into(), float, int8 }],
+        seed,
+        settings: settings.into(),
+        metrics: Vec::new(),
     }
 }
 

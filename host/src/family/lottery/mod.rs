@@ -14,6 +14,7 @@ mod export;
 mod look;
 mod record;
 mod reproduce;
+mod search;
 mod settings;
 pub mod speed;
 mod ticket;
@@ -26,6 +27,7 @@ use serde_json::{Value, json};
 use smidgen_shared::artifact::Provenance;
 
 use super::{About, Export, Family, Place, Reproduce, Samples};
+use crate::fit::Search;
 use crate::graph::Graph;
 use crate::interrupt;
 use crate::output::thousands;
@@ -102,6 +104,10 @@ impl Family for Lottery {
         ensure!(data.is_none(), "a lottery network takes numbers from −2 to 2; leave --data out");
         ensure!(export::is_ours(provenance), "the model was made from {:?}, not by lottery", provenance.dataset);
         Ok(export::held_out())
+    }
+
+    fn search(&self, request: &Request, place: &Place, found: &mut dyn FnMut(&dyn Search) -> Result<()>) -> Result<()> {
+        search::search(request, place.threads, found)
     }
 
     fn reproduce(&self, request: &Reproduce, place: &Place) -> Result<Value> {

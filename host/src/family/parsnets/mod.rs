@@ -25,6 +25,7 @@ mod metrics;
 mod model;
 pub mod plan;
 pub mod reproduce;
+mod search;
 mod settings;
 mod standardise;
 mod tables;
@@ -39,6 +40,7 @@ use smidgen_shared::artifact::{Artifact, Provenance};
 
 use super::{About, Export, Family, Place, Reproduce, Samples, Truths};
 use crate::compress;
+use crate::fit::Search;
 use crate::run::{Request, Run, held_out};
 
 /// The family's name on the command line.
@@ -116,6 +118,10 @@ impl Family for ParsNets {
         place: &Place,
     ) -> Result<Vec<f32>> {
         taught::class_row(model, name, attributes, place)
+    }
+
+    fn search(&self, request: &Request, place: &Place, found: &mut dyn FnMut(&dyn Search) -> Result<()>) -> Result<()> {
+        search::search(request, place, found)
     }
 
     fn reproduce(&self, request: &Reproduce, place: &Place) -> Result<serde_json::Value> {

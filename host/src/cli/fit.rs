@@ -1,0 +1,262 @@
+//! `smidgen fit FAMILY --board B`: what is best for what it costs, within a board's budget; trains the best.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::DoesNotHold;
+use crate::device::Board;
+use crate::family::{Place, find};
+use crate::fit::{Budget, Candidate, Cost, Found, Metric, Point, lay_out, measure, search};
+use crate::interrupt;
+use crate::output::thousands;
+use crate::report::{Axis, FrontPlot, FrontPoint, FrontSeries, Page, Section, write_atomic};
+use crate::run::Request;
+
+/// How far a count may lie from what was predicted.
+const TOLERANCE: f64 = 0.02;
+
+#[derive(Args)]
+pub struct FitArgs {
+    /// Family of models
+    family: String,
+    /// The board that the model is for
+    #[arg(long)]
+    board: String,
+    /// Flash for the model, bytes [default: the board's slot]
+    #[arg(long, value_name = "BYTES")]
+    flash: Option<u32>,
+    /// RAM for the model's arena, bytes [default: the board's]
+    #[arg(long, value_name = "BYTES")]
+    ram: Option<u32>,
+    /// Instructions of one answer, from the last sample to the scores [default: as many as it takes]
+    #[arg(long, value_name = "N")]
+    instructions: Option<u32>,
+    /// Data set, for families that take one [default: the family's own]
+    #[arg(long)]
+    data: Option<String>,
+    /// What is held out: zero-shot (classes) or supervised (subjects)
+    #[arg(long)]
+    task: Option<String>,
+    /// Which split is held out, by name [default: the first]
+    #[arg(long)]
+    split: Option<String>,
+    /// Seed of the search and of the model
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// A setting that all candidates share; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Threads to train on [default: one a core]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Folder for the report, the best run and its artifact
+    #[arg(short, long, default_value = "fit")]
+    output: PathBuf,
+}
+
+pub fn run(args: &FitArgs, place: &Place) -> Result<()> {
+    interrupt::listen();
+    let start = std::time::Instant::now();
+    let place = &Place { threads: args.threads.map_or(place.threads, usize::from), ..place.clone() };
+    let output = place.output;
+    let board = Board::find(&args.board)?;
+    let family = find(&args.family)?;
+    let budget = Budget::of(board, args.flash, args.ram, args.instructions);
+    let request = Request {
+        family: args.family.clone(),
+        data: args.data.clone(),
+        task: args.task.clone(),
+        split: args.split.clone(),
+        seed: args.seed,
+        population: 1,
+        set: args.set.clone(),
+        alone: true,
+        ..Request::default()
+    };
+    output.line(format!(
+        "fit     {} for {}: at most {} bytes of flash, {} of arena{}",
+        args.family,
+        board.name,
+        thousands(budget.flash.into()),
+        thousands(budget.arena.into()),
+        budget.instructions.map_or(String::new(), |most| format!(", {} instructions", thousands(most.into())))
+    ));
+    let mut outcome = None;
+    family.search(&request, place, &mut |space| {
+        let mut found = search(space, board, &budget, place)?;
+        measure(&mut found, space, board, place)?;
+        outcome = Some((found, space.candidates().to_vec(), space.metric()));
+        Ok(())
+    })?;
+    let (found, candidates, metric) = outcome.context("the family gave nothing to search")?;
+    let emulated = board.machine().is_ok();
+    show(&found, &candidates, &metric, emulated, place);
+    std::fs::create_dir_all(&args.output).with_context(|| format!("{} cannot be made", args.output.display()))?;
+    page(&found, &candidates, &metric, board, &budget).write(&args.output.join("fit.html"))?;
+
+    let chosen = &found.front[found.chosen];
+    let best = &candidates[chosen.candidate];
+    output.line(format!("\n{} is best within the budget and is trained", best.name));
+    let folder = args.output.join("run");
+    family.train(&Request { set: best.sets.clone(), ..request }, &folder, place)?;
+    let (bytes, cost) = lay_out(&family.export(&folder, place)?, board)?;
+    let model = args.output.join("model.smg");
+    write_atomic(&model, &bytes)?;
+    output.line(format!(
+        "{}: {} bytes of flash, {} of arena; {}: all of the search; next: smidgen verify {} --board {}",
+        model.display(),
+        thousands(cost.flash.into()),
+        thousands(cost.arena.into()),
+        args.output.join("fit.html").display(),
+        model.display(),
+        board.name
+    ));
+    let off = worst(&found);
+    let object = json!({
+        "family": args.family, "board": board.name, "metric": metric.name,
+        "budget": { "flash_bytes": budget.flash, "arena_bytes": budget.arena, "instructions": budget.instructions },
+        "candidates": candidates.len(), "over_budget": found.over.0,
+        "front": found.front.iter().map(|point| describe(point, &candidates, &metric)).collect::<Vec<_>>(),
+        "chosen": found.chosen, "worst_prediction": off, "run": folder, "model": model,
+        "seconds": (start.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+    });
+    write_atomic(&args.output.join("fit.json"), object.to_string().as_bytes())?;
+    output.result(object);
+    if off > TOLERANCE {
+        return Err(DoesNotHold(format!(
+            "a prediction is {:.1} % off, {} % were allowed: see {}",
+            100.0 * off,
+            100.0 * TOLERANCE,
+            args.output.join("fit.html").display()
+        ))
+        .into());
+    }
+    Ok(())
+}
+
+/// The largest share by which a measured cost differs from the predicted one.
+fn worst(found: &Found) -> f64 {
+    let off = |a: u32, b: u32| (f64::from(a) - f64::from(b)).abs() / f64::from(b.max(1));
+    let each = found.front.iter().filter_map(|p| Some((p.cost, p.measured?.1)));
+    each.flat_map(|(a, b)| [off(a.flash, b.flash), off(a.arena, b.arena), off(a.instructions, b.instructions)])
+        .fold(0.0, f64::max)
+}
+
+fn describe(point: &Point, candidates: &[Candidate], metric: &Metric) -> Value {
+    let candidate = &candidates[point.candidate];
+    let costs = |cost: &Cost| json!({ "flash_bytes": cost.flash, "arena_bytes": cost.arena, "instructions": cost.instructions });
+    let mut object = json!({
+        "name": candidate.name, "settings": candidate.sets, "by_law": point.quality.by_law,
+        "flash_bytes": point.cost.flash, "arena_bytes": point.cost.arena, "instructions": point.cost.instructions,
+        "test": point.measured.map(|m| m.0), "measured": point.measured.as_ref().map(|m| costs(&m.1)),
+    });
+    object[if metric.share { "accuracy" } else { "loss" }] = json!(point.quality.value);
+    object
+}
+
+fn show(found: &Found, candidates: &[Candidate], metric: &Metric, counted: bool, place: &Place) {
+    let output = place.output;
+    let figure = |v: f64| if metric.share { format!("{:.1} %", 100.0 * v) } else { format!("{v:.2e}") };
+    let rows: Vec<Vec<String>> = found
+        .front
+        .iter()
+        .enumerate()
+        .map(|(i, p)| {
+            let mark = if i == found.chosen { "→ " } else { "  " };
+            let by_law = if p.quality.by_law { " by law" } else { "" };
+            vec![
+                format!("{mark}{}", candidates[p.candidate].name),
+                thousands(p.cost.flash.into()),
+                thousands(p.cost.arena.into()),
+                thousands(p.cost.instructions.into()),
+                p.measured.map_or("–".into(), |m| thousands(m.1.instructions.into())),
+                figure(p.quality.value) + by_law,
+                p.measured.map_or("–".into(), |m| figure(m.0)),
+            ]
+        })
+        .collect();
+    output.line("");
+    let held = format!("{}, held out", metric.name);
+    let test = format!("{}, test", metric.name);
+    let counted = if counted { "counted" } else { "after training" };
+    output.table(&["model", "flash", "arena", "instructions", counted, held.as_str(), test.as_str()], &rows);
+    if found.over.0 > 0 {
+        output.line(format!("\n{} of {} candidates were over the budget", found.over.0, candidates.len()));
+    }
+}
+
+/// The front as plots and a table.
+fn page(found: &Found, candidates: &[Candidate], metric: &Metric, board: &Board, budget: &Budget) -> Page {
+    let value = |v: f64| if metric.share { v } else { -v.log10() };
+    let axis = || match metric.share {
+        true => Axis::percent(metric.name.clone()),
+        false => Axis::plain(format!("−log₁₀ of {}", metric.name)),
+    };
+    let mut kinds: Vec<&str> = candidates.iter().map(|c| c.kind.as_str()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let plot = |cost: Axis, of: &dyn Fn(&Cost) -> u32| {
+        let series = kinds.iter().map(|kind| {
+            let points = found.front.iter().chain(&found.others).filter(|p| candidates[p.candidate].kind == *kind);
+            let points = points.map(|p| {
+                FrontPoint::new(of(&p.cost).into(), value(p.quality.value)).label(candidates[p.candidate].name.clone())
+            });
+            FrontSeries::new(*kind, points.collect())
+        });
+        FrontPlot::new(cost, axis(), series.filter(|s| !s.points.is_empty()).collect()).single()
+    };
+    let note = "Each point is a candidate, by what it was predicted to cost and what it reached on samples held out \
+                from its training for the search; dropped ones as far as they came.";
+    let chosen = &found.front[found.chosen];
+    Page::new(format!("What fits {}", board.name))
+        .subtitle(format!(
+            "at most {} bytes of flash, {} of arena{}; best: {}",
+            thousands(budget.flash.into()),
+            thousands(budget.arena.into()),
+            budget.instructions.map_or(String::new(), |most| format!(", {} instructions", thousands(most.into()))),
+            candidates[chosen.candidate].name
+        ))
+        .section(
+            Section::new("Quality against cost")
+                .text(note)
+                .figure(&plot(Axis::bytes("flash"), &|c| c.flash), "Flash.")
+                .figure(&plot(Axis::count("instructions"), &|c| c.instructions), "Instructions of one answer.")
+                .figure(&plot(Axis::bytes("arena"), &|c| c.arena), "Arena."),
+        )
+        .section(table(found, candidates, metric))
+}
+
+fn table(found: &Found, candidates: &[Candidate], metric: &Metric) -> Section {
+    use crate::report::{Cell, Table};
+    let figure = |v: f64| if metric.share { format!("{:.1}", 100.0 * v) } else { format!("{v:.2e}") };
+    let name = if metric.share { format!("{}, %", metric.name) } else { metric.name.clone() };
+    let mut table = Table::new([
+        "model".to_string(),
+        "flash".into(),
+        "arena".into(),
+        "instructions".into(),
+        "after training".into(),
+        format!("{name}, held out"),
+        "test".into(),
+        "--set".into(),
+    ]);
+    for (i, p) in found.front.iter().enumerate() {
+        table = table.row(vec![
+            candidates[p.candidate].name.as_str().into(),
+            u64::from(p.cost.flash).into(),
+            u64::from(p.cost.arena).into(),
+            u64::from(p.cost.instructions).into(),
+            p.measured.map_or(Cell::Missing, |m| u64::from(m.1.instructions).into()),
+            (figure(p.quality.value) + if p.quality.by_law { " by law" } else { "" }).into(),
+            p.measured.map_or(Cell::Missing, |m| figure(m.0).into()),
+            candidates[p.candidate].sets.join(" ").into(),
+        ]);
+        if i == found.chosen {
+            table = table.strong();
+        }
+    }
+    Section::new("The front").table(table, "No other candidate is at least as good and as cheap in everything.")
+}

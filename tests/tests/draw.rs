@@ -1,0 +1,243 @@
+//! Samples of a denoiser: the same bits on host and board, refused where there is no f32, sound in any artifact.
+
+use proptest::prelude::*;
+use smidgen::compress::{Aligned, Interval};
+use smidgen::device::{Board, Device, Firmware, Qemu, qemu_version};
+use smidgen::infer::{Host, Oracle};
+use smidgen::verify::{compare_draws, compare_kernels, draws, start};
+use smidgen_shared::artifact::{Bound, Error, Header, Items, Sampler};
+use smidgen_shared::kernel::Portable;
+use smidgen_shared::run::Runner;
+use smidgen_tests::{denoiser, sampler};
+
+/// Whether the board's emulator and target are there.
+fn ready(test: &str, board: &Board) -> bool {
+    let lacks = match qemu_version(&board.machine().unwrap().qemu) {
+        Err(error) => Some(error),
+        Ok(_) => Firmware::of(board).err().filter(|error| error.to_string().contains("rustup target add")),
+    };
+    if let Some(error) = &lacks {
+        println!("SKIPPED {test} on {}: {error:#}", board.name);
+    }
+    lacks.is_none()
+}
+
+#[test]
+fn boards_with_an_fpu_draw_the_hosts_bits_and_the_others_refuse() {
+    let model = denoiser(&[40, 24], 5, sampler(2, 3));
+    let artifact = model.artifact().unwrap();
+    let mut arena = Vec::new();
+    let mut host = Host::new(artifact, &mut arena).unwrap();
+    for board in Board::emulated() {
+        if !ready("boards_with_an_fpu_draw_the_hosts_bits_and_the_others_refuse", board) {
+            continue;
+        }
+        if !board.target.ends_with("eabihf") {
+            let error = start(board, &model).err().unwrap_or_else(|| panic!("{} takes a sampler", board.name));
+            let error = format!("{error:#}");
+            assert!(error.contains("f32") && error.contains("FPU"), "{}: {error}", board.name);
+            continue;
+        }
+        let mut device = start(board, &model).unwrap();
+        let verified = compare_draws(&mut device, &model, &draws(10, 11), |_| {}).unwrap();
+        assert_eq!(verified.first_difference, None, "{}", board.name);
+        assert_eq!(verified.samples, 11);
+        // Answers to inputs are the host's still, and a sample under way outlives one.
+        let raw: Vec<i16> = (0..90).map(|i| i * 91 - 4000).collect();
+        let theirs = device.infer(&raw, 1).unwrap();
+        assert_eq!(theirs.scores, host.answer(&raw).unwrap().scores, "{}", board.name);
+        let bounds: Vec<Bound> =
+            Items::new(artifact.manifest().bounds, artifact.manifest().bound_count.into()).collect();
+        let bound = bounds.iter().find(|bound| bound.board == board.name).unwrap();
+        let stack = device.stats().unwrap().stack_peak;
+        println!("{}: 11 samples, {stack} bytes of stack", board.name);
+        assert!(stack <= bound.stack_bytes, "{}: {stack} bytes of stack, bound {}", board.name, bound.stack_bytes);
+        let error = format!("{:#}", device.draw(Some(10), 1, |_, _| {}).unwrap_err());
+        assert!(error.contains("class"), "{error}");
+    }
+}
+
+#[test]
+fn a_model_that_is_no_denoiser_draws_nothing() {
+    let model = smidgen_tests::artifact(8, 1);
+    let mut arena = Vec::new();
+    let mut host = Host::new(model.artifact().unwrap(), &mut arena).unwrap();
+    assert!(host.sampler().is_none());
+    assert!(host.draw(None, 1).unwrap_err().to_string().contains("draws no samples"));
+}
+
+#[test]
+fn samples_depend_on_seed_and_class_alone() {
+    let model = denoiser(&[24], 1, sampler(1, 3));
+    let (mut arena, mut other) = (Vec::new(), Vec::new());
+    let mut host = Host::new(model.artifact().unwrap(), &mut arena).unwrap();
+    let first = host.draw(Some(3), 7).unwrap();
+    assert_eq!(first.evaluations, 2 * 9 - 1 + 2 * 2);
+    assert!(first.values.iter().all(|v| v.is_finite()));
+    let others = [(Some(4), 7), (None, 7), (Some(3), 8)].map(|(label, seed)| host.draw(label, seed).unwrap());
+    assert!(others.iter().all(|sample| sample.values != first.values));
+    host.answer(&[1234; 90]).unwrap();
+    assert_eq!(host.draw(Some(3), 7).unwrap(), first);
+    let mut naive = Oracle::new(model.artifact().unwrap(), &mut other).unwrap();
+    assert_eq!(naive.draw(Some(3), 7).unwrap(), first);
+    assert_eq!(compare_kernels(&model, &model, &draws(10, 12)).unwrap(), (12, None));
+}
+
+/// An input between two evaluations costs the sample nothing; a request out of order is told what is due.
+#[test]
+fn a_sample_is_drawn_step_by_step() {
+    let model = denoiser(&[16], 2, sampler(1, 2));
+    let (mut arena, mut other) = (Vec::new(), Vec::new());
+    let mut host = Host::new(model.artifact().unwrap(), &mut arena).unwrap();
+    let want = Host::new(model.artifact().unwrap(), &mut other).unwrap().draw(Some(1), 5).unwrap();
+    assert!(host.sample().is_err());
+    assert!(host.draw_until(Some(1), 5, 1).is_err(), "nothing is begun");
+    let total = host.draw_until(Some(1), 5, 0).unwrap().total;
+    for step in 1..=total {
+        host.answer(&vec![i16::try_from(step).unwrap() * 100; 90]).unwrap();
+        assert!(host.draw_until(Some(1), 5, step + 1).is_err());
+        assert!(host.draw_until(Some(1), 6, step).is_err());
+        assert_eq!(host.draw_until(Some(1), 5, step).unwrap().done, step);
+        let now = host.sample().unwrap();
+        assert_eq!(host.draw_until(Some(1), 5, step).unwrap().done, step);
+        assert_eq!(host.sample().unwrap(), now, "an evaluation was done twice");
+    }
+    assert_eq!(host.sample().unwrap(), want.values);
+}
+
+/// The arena is exact with the sampler's memory in it.
+#[test]
+fn the_arena_holds_the_sampler_and_no_more() {
+    let model = denoiser(&[24], 1, sampler(1, 3));
+    let artifact = model.artifact().unwrap();
+    let words = artifact.arena_bytes() as usize / 4;
+    assert_eq!(artifact.sampler().unwrap().state + Sampler::state_bytes(64), artifact.arena_bytes());
+    let mut arena = vec![0xA5A5_A5A5u32; words + 8];
+    let (inside, beyond) = arena.split_at_mut(words);
+    let mut runner = Runner::<Portable>::new(artifact, inside).unwrap();
+    for evaluation in 0..=runner.draw(None, 3, 0).unwrap().total {
+        runner.draw(None, 3, evaluation).unwrap();
+    }
+    assert!(beyond.iter().all(|&word| word == 0xA5A5_A5A5));
+    assert!(inside.last().is_some_and(|&word| word != 0xA5A5_A5A5), "the arena's last word is not used");
+    assert!(Runner::<Portable>::new(artifact, &mut vec![0u32; words - 1]).is_err());
+}
+
+/// The bytes with a checksum that fits.
+fn forged(mut bytes: Vec<u8>) -> Aligned {
+    let crc = Header::checksum(&bytes);
+    bytes[12..16].copy_from_slice(&crc.to_le_bytes());
+    Aligned::new(&bytes)
+}
+
+fn sampler_at(model: &Aligned) -> usize {
+    let artifact = model.artifact().unwrap();
+    (artifact.header().weights.0 + artifact.manifest().sampler) as usize
+}
+
+#[test]
+fn samplers_that_do_not_fit_are_refused() {
+    let model = denoiser(&[24], 1, sampler(1, 3));
+    let at = sampler_at(&model);
+    let with = |offset: usize, bytes: &[u8]| {
+        let mut altered = model.to_vec();
+        altered[at + offset..at + offset + bytes.len()].copy_from_slice(bytes);
+        forged(altered).artifact().map(|artifact| artifact.hash())
+    };
+    assert_eq!(with(36, &[16]), model.artifact().map(|artifact| artifact.hash()));
+    // values, embedding, labels, main, levels, intervals
+    for (offset, bytes) in [(0, [63, 0]), (2, [17, 0]), (4, [9, 9]), (5, [0, 12]), (5, [13, 12]), (7, [9, 0])] {
+        assert_eq!(with(offset, &bytes), Err(Error::BadSampler), "{offset} {bytes:?}");
+    }
+    let state = model.artifact().unwrap().sampler().unwrap().state;
+    for moved in [0, state - 4, state + 4, u32::MAX - 3] {
+        assert_eq!(with(8, &moved.to_le_bytes()), Err(Error::BadRegion), "{moved}");
+    }
+    for offset in [12, 16, 20] {
+        for moved in [u32::MAX, u32::MAX - 3, 1 << 20] {
+            assert_eq!(with(offset, &moved.to_le_bytes()), Err(Error::BadConstants), "{offset} {moved}");
+        }
+    }
+    for number in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        assert_eq!(with(24, &number.to_le_bytes()), Err(Error::BadSampler));
+    }
+    // A picture of width 7, of no greys, and a byte that means nothing.
+    for (offset, byte) in [(37, 7), (36, 0), (38, 1), (39, 1)] {
+        assert_eq!(with(offset, &[byte]), Err(Error::BadSampler), "{offset}");
+    }
+}
+
+#[test]
+fn samplers_that_do_not_hold_together_are_not_exported() {
+    let (graph, inputs) = smidgen_tests::denoiser_graph(&[8], 1);
+    let error = |change: &dyn Fn(&mut smidgen::compress::Sampler)| {
+        let mut sampler = sampler(1, 3);
+        change(&mut sampler);
+        let description = smidgen::compress::Description { sampler: Some(sampler), ..Default::default() };
+        format!(
+            "{:#}",
+            smidgen::compress::export(&graph, &inputs, &description).expect_err("a bad sampler is exported")
+        )
+    };
+    assert!(error(&|s| s.labels = 9).contains("90 inputs"));
+    assert!(error(&|s| drop(s.levels[2].embedding.pop())).contains("differ in length"));
+    assert!(error(&|s| s.levels[2].sigma = 1e9).contains("must fall"));
+    assert!(error(&|s| s.intervals = vec![Interval { repeats: 255, ..s.intervals[0] }]).contains("these take 1037"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    /// Behind a good checksum anything may stand in the sampler and its tables: an error, or samples that end, the same
+    /// with all kernels.
+    #[test]
+    fn forged_samplers_are_refused_or_draw(edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4), whole: bool) {
+        let model = denoiser(&[8], 1, sampler(1, 2));
+        // The tables lie before the sampler: 11 levels of 48 bytes, an interval of 8.
+        let end = sampler_at(&model) + 40;
+        let start = if whole { 128 } else { end - 40 - 8 - 11 * 48 };
+        let mut bytes = model.to_vec();
+        for (at, value) in edits {
+            let i = start + at.index(end - start);
+            bytes[i] = value;
+        }
+        let forged = forged(bytes);
+        if let Ok(artifact) = forged.artifact() {
+            let (mut a, mut b) = (Vec::new(), Vec::new());
+            let (mut fast, mut naive) = (Host::new(artifact, &mut a).unwrap(), Oracle::new(artifact, &mut b).unwrap());
+            match (fast.draw(Some(3), 1), naive.draw(Some(3), 1)) {
+                (Ok(fast), Ok(naive)) => {
+                    let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+                    prop_assert_eq!(bits(&fast.values), bits(&naive.values));
+                }
+                (fast, naive) => prop_assert_eq!(fast.is_err(), naive.is_err()),
+            }
+        }
+    }
+}
+
+/// Figures, on request: `cargo test --test draw figures -- --ignored --nocapture`.
+#[test]
+#[ignore = "prints figures, asserts nothing new"]
+fn figures() {
+    let board = Board::find("qemu-m4").unwrap();
+    for hidden in [[128; 3], [176; 3]] {
+        let model = denoiser(&hidden, 5, sampler(6, 3));
+        let artifact = model.artifact().unwrap();
+        let mut device = Device::connect(Qemu::start(board, &model, true).unwrap()).unwrap();
+        device.draw(Some(3), 7, |_, _| {}).unwrap();
+        let stats = device.stats().unwrap();
+        let counts = device.into_link().stop().unwrap().finish;
+        let (begin, evaluations) = counts.split_first().unwrap();
+        println!(
+            "90-{hidden:?}-64: {} bytes of flash, {} of arena, {} of stack; {} evaluations, {} to {} instructions each, {begin} to begin, {} in all",
+            artifact.bytes(),
+            artifact.arena_bytes(),
+            stats.stack_peak,
+            evaluations.len(),
+            evaluations.iter().min().unwrap(),
+            evaluations.iter().max().unwrap(),
+            counts.iter().sum::<u64>(),
+        );
+    }
+}

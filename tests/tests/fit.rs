@@ -1,0 +1,95 @@
+//! `fit` from outside: a budget is kept, predictions hold, the best is written; `export --without`, `run --class`.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use smidgen::device::{Board, Firmware, qemu_version};
+
+fn smidgen(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_smidgen-under-test"));
+    command.env_remove("SMIDGEN_DATA").args(arguments).output().expect("the program starts")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", stderr(output)))
+}
+
+fn ready(test: &str) -> bool {
+    let board = Board::find("qemu-m0").unwrap();
+    let lacks = match qemu_version(&board.machine().unwrap().qemu) {
+        Err(error) => Some(error),
+        Ok(_) => Firmware::of(board).err().filter(|error| error.to_string().contains("rustup target add")),
+    };
+    if let Some(error) = &lacks {
+        println!("SKIPPED {test}: {error:#}");
+    }
+    lacks.is_none()
+}
+
+fn path(folder: &Path, name: &str) -> String {
+    folder.join(name).to_string_lossy().into_owned()
+}
+
+#[test]
+fn the_best_within_a_budget_is_written() {
+    if !ready("the_best_within_a_budget_is_written") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let out = path(folder.path(), "fit");
+    let arguments =
+        ["fit", "lottery", "--board", "qemu-m0", "--flash", "1000", "--set", "steps=300", "--json", "-o", &out];
+    let output = smidgen(&arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let found = json(&output);
+    let front = found["front"].as_array().unwrap();
+    assert!(front.len() >= 2 && found["over_budget"].as_u64().unwrap() > 0, "{found}");
+    for point in front {
+        assert!(point["flash_bytes"].as_u64().unwrap() <= 1000, "{point}");
+        for cost in ["flash_bytes", "arena_bytes"] {
+            assert_eq!(point[cost], point["measured"][cost], "{point}");
+        }
+        let (predicted, counted) =
+            (point["instructions"].as_f64().unwrap(), point["measured"]["instructions"].as_f64().unwrap());
+        assert!((predicted / counted - 1.0).abs() <= 0.02, "{point}");
+    }
+    let model = std::fs::read(path(folder.path(), "fit/model.smg")).unwrap();
+    let chosen = &front[found["chosen"].as_u64().unwrap() as usize];
+    assert_eq!(chosen["flash_bytes"].as_u64(), Some(model.len() as u64));
+    assert!(std::fs::read_to_string(path(folder.path(), "fit/fit.html")).unwrap().contains("Quality against cost"));
+}
+
+#[test]
+fn what_cannot_be_is_said() {
+    let says = |arguments: &[&str]| {
+        let output = smidgen(arguments);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        stderr(&output)
+    };
+    let none = says(&["fit", "lottery", "--board", "qemu-m0", "--flash", "10", "--set", "steps=10"]);
+    assert!(none.contains("none of 16 candidates fits qemu-m0") && none.contains("width 2"), "{none}");
+    let varied = says(&["fit", "lottery", "--board", "qemu-m0", "--set", "width=3"]);
+    assert!(varied.contains("leave it out"), "{varied}");
+    let never = says(&["fit", "sid", "--board", "qemu-m0"]);
+    assert!(never.contains("parsnets, lottery"), "{never}");
+}
+
+#[test]
+fn a_class_is_left_out_and_one_is_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, model) = (path(folder.path(), "run"), path(folder.path(), "model.smg"));
+    let trained =
+        ["train", "parsnets", "--alone", "--set", "preset=linear", "--set", "steps=30", "--quiet", "-o", &run];
+    assert_eq!(smidgen(&trained).status.code(), Some(0));
+    let wrong = smidgen(&["export", &run, "--without", "NONE", "-o", &model]);
+    assert!(stderr(&wrong).contains("no class \"NONE\"") && stderr(&wrong).contains("ABD"), "{}", stderr(&wrong));
+    assert_eq!(smidgen(&["export", &run, "--without", "ABD", "-o", &model]).status.code(), Some(0));
+    let answers = json(&smidgen(&["run", &model, "--class", "ABD", "--samples", "5", "--json"]));
+    assert_eq!((answers["samples"].as_u64(), answers["right"].as_u64()), (Some(5), Some(0)), "{answers}");
+    assert!(answers["answers"].as_array().unwrap().iter().all(|a| a["class"] == "ABD" && a["answer"] == "PEN"));
+}
