@@ -296,7 +296,15 @@ pub fn description(provenance: Provenance, layout: Layout, board: Option<&Board>
     let boards = Board::emulated().map(|board| Ok((board.name.clone(), core(&board.core)?))).collect::<Result<_>>()?;
     let core = board.map(|board| core(&board.core)).transpose()?;
     let packing = board.map(packing).transpose()?.unwrap_or_default();
-    Ok(Description { provenance, boards, layout, core, packing, sampler: None })
+    Ok(Description { provenance, boards, layout, core, sampler: None, packing })
+}
+
+/// Instructions of one inference on a board, from the last sample to the scores, as the cost model estimates them.
+///
+/// # Errors
+/// A board.toml with a core that has no cost model.
+pub fn instructions(artifact: &Artifact<'_>, board: &Board) -> Result<u32> {
+    Ok(smidgen_shared::cost::estimate(artifact, core(&board.core)?))
 }
 
 /// The packing that a board's kernel has code of its own for.
@@ -311,16 +319,11 @@ pub fn packing(board: &Board) -> Result<Packing> {
     })
 }
 
-/// Instructions of one inference on a board, from the last sample to the scores, as the cost model has them.
+/// The cost model's instruction set of a board.toml's core.
 ///
 /// # Errors
-/// A board.toml with a core that has no cost model.
-pub fn instructions(artifact: &Artifact<'_>, board: &Board) -> Result<u32> {
-    Ok(smidgen_shared::cost::instructions(&artifact.manifest().input, artifact.ops(), core(&board.core)?))
-}
-
-/// The cost model's instruction set of a board.toml's core.
-fn core(name: &str) -> Result<Core> {
+/// A core that there is no model of.
+pub fn core(name: &str) -> Result<Core> {
     Ok(match name {
         "cortex-m0" | "cortex-m0+" => Core::ArmV6M,
         "cortex-m3" => Core::ArmV7M,

@@ -236,6 +236,7 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
 
 /// The operators after the first, up to and including `last`.
 pub(crate) fn walk<K: Kernel>(artifact: &Artifact<'_>, arena: &mut [u8], last: Option<u8>) -> Result<(), Error> {
+    let arena = arena.get_mut(..artifact.operators_end() as usize).ok_or(Error::Corrupt)?;
     let mut ops = artifact.ops();
     let mut left = last.unwrap_or(u8::MAX);
     ops.next();
@@ -266,7 +267,10 @@ pub fn checksum(bytes: &[u8]) -> u32 {
 
 fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<(), Error> {
     let corrupt = |_| Error::Corrupt;
-    let (arena, scratch) = arena.split_at_mut_checked(model.scratch_at(op)).ok_or(Error::Corrupt)?;
+    // The last bytes are the kernels' own.
+    let own = 4 * model.packing().scratch_words(op.columns() as usize);
+    let at = arena.len().checked_sub(own).ok_or(Error::Corrupt)?;
+    let (arena, scratch) = arena.split_at_mut_checked(at).ok_or(Error::Corrupt)?;
     let scratch: &mut [u32] = bytemuck::try_cast_slice_mut(scratch).map_err(|_| Error::Corrupt)?;
     match *op {
         Op::Standardise { .. } | Op::Embed { .. } | Op::Poly { .. } => {}

@@ -4,12 +4,15 @@
 //! for what the kernel expands its input to ([`Packing`]).
 
 use anyhow::{Result, anyhow, ensure};
-use smidgen_shared::artifact::{Artifact, Header, Manifest, Sampler};
+use smidgen_shared::artifact::{self, Artifact, Bound, Header, Items, Manifest};
+use smidgen_shared::cost::Model;
 use smidgen_shared::kernel::{Matrix, Packing, Portable, Rows};
 use smidgen_shared::op::Op;
 use smidgen_shared::run::Runner;
 
-use super::write::{Aligned, Weights, sections};
+use super::write::{Aligned, Weights, bound, sections};
+use crate::device::Board;
+use crate::infer;
 
 /// `model` with its dense matrices in `packing`. Its golden vectors are replayed.
 ///
@@ -25,12 +28,15 @@ pub fn pack(model: &Aligned, packing: Packing) -> Result<Aligned> {
     let ops = artifact.ops().map(|op| packer.op(op)).collect::<Result<Vec<_>>>()?;
     let columns = ops.iter().map(Op::columns).max().unwrap_or(0) as usize;
     let scratch = |packing: Packing| 4 * packing.scratch_words(columns) as u32;
-    let moved = |at: u32| at - scratch(artifact.packing()) + scratch(packing);
+    let moved = scratch(packing).wrapping_sub(scratch(artifact.packing()));
     let sampler = packer.sampler(moved)?;
     let encoded: Vec<Vec<u8>> = ops.iter().map(postcard::to_stdvec).collect::<Result<_, _>>()?;
+    let (bounds, bound_count) = bounds(&artifact, packing, &ops)?;
     let manifest = postcard::to_stdvec(&Manifest {
         ops: &encoded.concat(),
-        arena_bytes: moved(artifact.arena_bytes()),
+        bounds: &bounds,
+        bound_count,
+        arena_bytes: artifact.arena_bytes().wrapping_add(moved),
         sampler,
         ..*artifact.manifest()
     })?;
@@ -42,6 +48,24 @@ pub fn pack(model: &Aligned, packing: Packing) -> Result<Aligned> {
     let mut runner = Runner::<Portable>::new(checked, &mut arena).map_err(|e| anyhow!("{e:?}"))?;
     ensure!(runner.self_test() == Ok(true), "the packed model's golden vectors do not come out");
     Ok(packed)
+}
+
+/// What holds on the boards that run this packing, encoded, and their number.
+fn bounds(artifact: &Artifact<'_>, packing: Packing, ops: &[Op]) -> Result<(Vec<u8>, u8)> {
+    let manifest = artifact.manifest();
+    let model = Model { packing, ..Model::of(artifact) };
+    let (mut bytes, mut count) = (Vec::new(), 0);
+    for known in Items::<Bound>::new(manifest.bounds, manifest.bound_count.into()) {
+        // A board that this program does not know keeps what was said of it.
+        let now = match Board::find(known.board) {
+            Err(_) => known,
+            Ok(board) if packing != Packing::RowMajor && infer::packing(board)? != packing => continue,
+            Ok(board) => bound(known.board, infer::core(&board.core)?, &model, ops),
+        };
+        bytes.extend(postcard::to_stdvec(&now)?);
+        count += 1;
+    }
+    Ok((bytes, count))
 }
 
 /// The bytes of a matrix in another packing.
@@ -65,6 +89,21 @@ struct Packer<'a> {
 }
 
 impl Packer<'_> {
+    /// Where the sampler stands now, its memory `moved` further up in the arena; 0 where there is none.
+    fn sampler(&mut self, moved: u32) -> Result<u32> {
+        let (a, w) = (self.artifact, &mut self.weights);
+        let Some(sampler) = a.sampler() else { return Ok(0) };
+        let schedule = a.schedule(sampler)?;
+        let there = artifact::Sampler {
+            state: sampler.state.wrapping_add(moved),
+            levels_at: w.pods(schedule.levels),
+            embeddings_at: w.pods(a.embeddings(sampler)?),
+            intervals_at: w.pods(schedule.intervals),
+            ..*sampler
+        };
+        Ok(w.pods(&[there]))
+    }
+
     /// The operator with its constants written anew.
     fn op(&mut self, op: Op) -> Result<Op> {
         let a = self.artifact;
@@ -124,17 +163,6 @@ impl Packer<'_> {
             }
             Op::UnitRms { .. } | Op::Rescale { .. } | Op::Clamp { .. } => op,
         })
-    }
-
-    /// The sampler, whose memory lies behind the operators' and moves; where it is, 0 without one.
-    fn sampler(&mut self, moved: impl Fn(u32) -> u32) -> Result<u32> {
-        let Some(&sampler) = self.artifact.sampler() else { return Ok(0) };
-        let schedule = self.artifact.schedule(&sampler)?;
-        let state = moved(sampler.state);
-        let (levels_at, embeddings_at) =
-            (self.weights.pods(schedule.levels), self.weights.pods(self.artifact.embeddings(&sampler)?));
-        let intervals_at = self.weights.pods(schedule.intervals);
-        Ok(self.weights.pods(&[Sampler { state, levels_at, embeddings_at, intervals_at, ..sampler }]))
     }
 
     fn matrix(&mut self, at: u32, n_in: u32, n_out: u32) -> Result<u32> {

@@ -41,14 +41,14 @@ pub(super) fn check(artifact: &Artifact<'_>) -> Result<(), Error> {
     if i != usize::from(manifest.op_count) || !ops.is_done() {
         return Err(Error::BadManifest);
     }
-    // Behind the regions lies what the widest matrix's kernel needs.
+    // Behind the regions lies what the widest matrix's kernel needs, then what a sampler keeps.
     let columns = artifact.ops().map(|op| op.columns()).max().unwrap_or(0);
     let scratch = 4 * artifact.packing().scratch_words(columns as usize) as u32;
-    arena_end = arena_end.next_multiple_of(4).checked_add(scratch).ok_or(Error::BadRegion)?;
+    let mut end = arena_end.next_multiple_of(4).checked_add(scratch).ok_or(Error::BadRegion)?;
     if manifest.sampler != 0 {
-        arena_end = sampler::check(artifact, arena_end)?;
+        end = sampler::check(artifact, end)?;
     }
-    if arena_end.next_multiple_of(4) != manifest.arena_bytes {
+    if end.next_multiple_of(4) != manifest.arena_bytes {
         return Err(Error::BadRegion);
     }
     check_lists(artifact)

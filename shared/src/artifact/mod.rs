@@ -202,13 +202,6 @@ impl<'a> Artifact<'a> {
         self.manifest.arena_bytes
     }
 
-    /// Where in the arena a kernel's scratch for `op` begins: it ends where the operators' memory does, at a sampler's
-    /// own or at the arena's end.
-    pub fn scratch_at(&self, op: &Op) -> usize {
-        let end = self.sampler().map_or(self.arena_bytes(), |sampler| sampler.state) as usize;
-        end.saturating_sub(4 * self.packing().scratch_words(op.columns() as usize))
-    }
-
     /// Region and type of the scores: the last operator's output.
     pub fn output(&self) -> (Region, Width) {
         self.ops().last().map_or((Region { at: 0, len: 0 }, Width::I8), |op| op.output())

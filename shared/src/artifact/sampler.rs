@@ -69,6 +69,11 @@ impl<'a> Artifact<'a> {
         self.constants(self.manifest().sampler, 1).ok()?.first()
     }
 
+    /// Bytes of the arena that belong to the operators and their kernels: all but a sampler's memory, which lies last.
+    pub fn operators_end(&self) -> u32 {
+        self.sampler().map_or(self.arena_bytes(), |sampler| sampler.state)
+    }
+
     /// Its noise levels in the order of the steps.
     pub fn schedule(&self, sampler: &Sampler) -> Result<Schedule<'a>, Error> {
         let levels: &[Level] = self.constants(sampler.levels_at, sampler.levels.into())?;
