@@ -2,7 +2,9 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rustc-check-cfg=cfg(smidgen_core, values(\"armv6m\", \"armv7m\", \"armv7em\", \"armv8m\", \"rv32\"))");
+    println!(
+        "cargo:rustc-check-cfg=cfg(smidgen_core, values(\"armv6m\", \"armv7m\", \"armv7em\", \"armv8m\", \"rv32\"))"
+    );
     let target = std::env::var("TARGET").unwrap_or_default();
     let core = [
         ("thumbv6m", "armv6m"),

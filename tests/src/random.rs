@@ -5,8 +5,8 @@ use smidgen::device::Board;
 use smidgen::graph::{Class, Graph, Input, Node, Op, Smooth};
 use smidgen::infer::description;
 use smidgen::program::{Program, Step, Watched};
-use smidgen_shared::kernel::Packing;
 use smidgen_shared::features::{self, MAX_CHANNELS, Spec, Stats};
+use smidgen_shared::kernel::Packing;
 
 use crate::Lcg;
 

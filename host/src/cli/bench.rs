@@ -5,6 +5,7 @@
 mod kernels;
 mod peer;
 mod peers;
+mod sampler;
 mod sid;
 mod train;
 
@@ -36,6 +37,8 @@ enum Bench {
     Kernels(kernels::KernelsArgs),
     /// The laws of a tetrahedron of fluid from 2,924 terms, beside the authors' Python
     Sid,
+    /// Digits drawn by Restart sampling, beside PyTorch where it is installed (scripts/bench-peers)
+    Sampler(SamplerArgs),
 }
 
 #[derive(Args)]
@@ -49,6 +52,19 @@ pub struct TrainArgs {
     /// Only rows whose name contains this
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
+}
+
+#[derive(Args)]
+pub struct SamplerArgs {
+    /// Folder of the Python environment that holds the peers
+    #[arg(long, default_value = "target/bench-peers", value_name = "DIR")]
+    peers: PathBuf,
+    /// Rounds in which all take turns; the fastest of each counts
+    #[arg(long, default_value_t = 3, value_parser = super::at_least_one)]
+    rounds: usize,
+    /// Digits that each draws in a round
+    #[arg(long, default_value_t = 10_000, value_parser = super::at_least_one)]
+    digits: usize,
 }
 
 /// One figure of ours with those of peers.
@@ -94,6 +110,7 @@ pub fn run(args: &BenchArgs, place: &Place) -> Result<()> {
         Bench::Train(args) => train::measure(args, place)?,
         Bench::Kernels(args) => kernels::measure(args, place)?,
         Bench::Sid => sid::measure(place)?,
+        Bench::Sampler(args) => sampler::measure(args, place)?,
     };
     show(&measured, place.output);
     place.output.result(json(&measured, started.elapsed().as_secs_f64()));

@@ -53,10 +53,18 @@ fn sizes(output: Output) -> Result<()> {
                 if left < 0 {
                     over.push(format!("{} by {} bytes", board.name, thousands(left.unsigned_abs())));
                 }
-                let left = if left < 0 { format!("−{}", thousands(left.unsigned_abs())) } else { thousands(left as u64) };
+                let left =
+                    if left < 0 { format!("−{}", thousands(left.unsigned_abs())) } else { thousands(left as u64) };
                 let cells = [flash, budget].map(|n| thousands(n.into()));
                 let [flash_cell, budget_cell] = cells;
-                rows.push(vec![board.name.clone(), flash_cell, budget_cell, left, thousands(ram.into()), String::new()]);
+                rows.push(vec![
+                    board.name.clone(),
+                    flash_cell,
+                    budget_cell,
+                    left,
+                    thousands(ram.into()),
+                    String::new(),
+                ]);
                 all.push(json!({ "name": board.name, "firmware_bytes": flash, "budget_bytes": budget,
                     "static_bytes": ram, "stack_bytes": board.ram.stack, "why_not": null }));
             }

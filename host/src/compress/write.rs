@@ -138,7 +138,11 @@ pub(super) struct Parts<'a> {
 }
 
 /// What holds for a model on every board of `description`.
-pub(super) fn bounds<'d>(description: &'d Description, model: &cost::Model<'_>, ops: &[Op]) -> Vec<artifact::Bound<'d>> {
+pub(super) fn bounds<'d>(
+    description: &'d Description,
+    model: &cost::Model<'_>,
+    ops: &[Op],
+) -> Vec<artifact::Bound<'d>> {
     description.boards.iter().map(|(board, core)| bound(board, *core, model, ops)).collect()
 }
 

@@ -7,8 +7,8 @@
 use super::{Core, Kind};
 use crate::artifact::Input;
 use crate::features::{Spec, Stats};
-use crate::kernel::{Packing, WINDOW};
 use crate::kernel::poly::{AFFINE, COS, PRODUCT, RSQRT, SIN, Step};
+use crate::kernel::{Packing, WINDOW};
 use crate::op::{Layout, Op, Width};
 
 /// Most terms of a kind.
@@ -263,7 +263,9 @@ pub fn of_step(input: &Input, first: Option<&Op>) -> Work {
             let products = flag(spec.stats.has(Stats::CORRELATION), sensors);
             Work::new(Kind::WindowStep, [1, u32::from(spec.channels), magnitudes, banded, products], NO_PRODUCT)
         }
-        (_, Some(op @ Op::Embed { dim, .. })) => Work::new(Kind::EmbedStep, [1, u32::from(*dim), encoded(op)], NO_PRODUCT),
+        (_, Some(op @ Op::Embed { dim, .. })) => {
+            Work::new(Kind::EmbedStep, [1, u32::from(*dim), encoded(op)], NO_PRODUCT)
+        }
         (_, Some(op @ Op::Poly { .. })) => Work::new(Kind::PolyStep, [1, encoded(op)], NO_PRODUCT),
         (_, Some(op)) => Work::new(Kind::VectorStep, [1, encoded(op)], NO_PRODUCT),
         (_, None) => Work::new(Kind::VectorStep, [1], NO_PRODUCT),

@@ -253,8 +253,18 @@ pub(crate) fn sin_f32(a: f32) -> f32 {
     } else {
         z
     };
+    // Rounded when compiled: a core with f32 alone would call a library for each.
+    const F32: [f32; 6] = {
+        let mut f = [0.0; 6];
+        let mut i = 0;
+        while i < 6 {
+            f[i] = SINE[i] as f32;
+            i += 1;
+        }
+        f
+    };
     let square = z * z;
-    z * SINE.iter().rev().fold(0.0, |sum, &c| sum * square + c as f32)
+    z * F32.iter().rev().fold(0.0, |sum, &c| sum * square + c)
 }
 
 #[cfg(test)]
