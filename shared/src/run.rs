@@ -143,7 +143,7 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
         }
         match self.monitor {
             Some(monitor) => monitor.run(&self.artifact, self.arena),
-            None => self.walk(last),
+            None => walk::<K>(&self.artifact, self.arena, last),
         }
     }
 
@@ -157,7 +157,7 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
         for (y, &x) in y.iter_mut().zip(input) {
             *y = x;
         }
-        self.walk(last)
+        walk::<K>(&self.artifact, self.arena, last)
     }
 
     /// Bytes that operator `op` wrote, valid after a run that ended with it.
@@ -234,15 +234,7 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
     }
 }
 
-impl<K: Kernel> Runner<'_, '_, K> {
-    fn walk(&mut self, last: Option<u8>) -> Result<(), Error> {
-        // A sampler's memory lies behind the operators'.
-        let end = self.artifact.sampler().map_or(self.arena.len(), |sampler| sampler.state as usize);
-        walk::<K>(&self.artifact, self.arena.get_mut(..end).ok_or(Error::Corrupt)?, last)
-    }
-}
-
-/// The operators after the first, up to and including `last`. `arena` ends where the operators' memory does.
+/// The operators after the first, up to and including `last`.
 pub(crate) fn walk<K: Kernel>(artifact: &Artifact<'_>, arena: &mut [u8], last: Option<u8>) -> Result<(), Error> {
     let arena = arena.get_mut(..artifact.operators_end() as usize).ok_or(Error::Corrupt)?;
     let mut ops = artifact.ops();
