@@ -56,7 +56,7 @@ pub fn model(seed: u64, weights: usize, board: &Board) -> Model {
             r.draw();
         }
         let (graph, calibration, inputs) = match seed % 8 {
-            0 => laws(&mut r),
+            0 => laws(&mut r, board.target.ends_with("eabihf")),
             1 => tokens(&mut r, weights),
             2 | 3 => windows(&mut r, weights),
             _ => vector(&mut r, weights),
@@ -79,14 +79,22 @@ fn int16(inputs: &[Vec<f32>]) -> Vec<Vec<i16>> {
 }
 
 fn vector(r: &mut Lcg, weights: usize) -> Made {
-    let n = r.size(3, 400);
+    // Beyond 256 columns sparse matrices are stored otherwise: some models begin with such a one.
+    let wide = r.draw() < -0.5;
+    let n = if wide { r.range(257, 900) } else { r.size(3, 256) };
     let mean = r.values(n).iter().map(|v| (v * 300.0).round()).collect();
     let first = Op::Standardise { mean, deviation: vec![700.0; n], clip: 3.0 };
-    let nodes = vec![Node { name: format!("{n} values"), op: first }];
+    let mut nodes = vec![Node { name: format!("{n} values"), op: first }];
+    let mut width = n;
+    if wide {
+        width = r.range(3, 40);
+        let op = sparse(r, 0, n, width);
+        nodes.push(Node { name: format!("sparse to {width}"), op });
+    }
     let inputs: Vec<Vec<f32>> =
         (0..INPUTS).map(|_| r.values(n).iter().map(|v| (v * 1500.0).round()).collect()).collect();
     let raw = int16(&inputs);
-    (layers(r, Input::Vector(n), nodes, n, weights), inputs, raw)
+    (layers(r, Input::Vector(n), nodes, width, weights), inputs, raw)
 }
 
 fn tokens(r: &mut Lcg, weights: usize) -> Made {
@@ -145,6 +153,16 @@ fn window(r: &mut Lcg, spec: &Spec) -> Vec<i16> {
     samples
 }
 
+/// A layer of which few weights, or few columns, are not 0.
+fn sparse(r: &mut Lcg, x: usize, n_in: usize, n_out: usize) -> Op {
+    let density = r.one_of(&[0.03, 0.06, 0.1, 0.15]);
+    let columns = r.draw() < 0.0;
+    let kept: Vec<bool> = (0..n_in * if columns { 1 } else { n_out }).map(|_| r.draw() < 2.0 * density - 1.0).collect();
+    let w = crate::pruned(r.matrix(n_out, n_in), |i, j| kept[if columns { j } else { i * n_in + j }]);
+    let relu = r.draw() < 0.0;
+    Op::Dense { x, w, b: r.values(n_out), relu }
+}
+
 /// Layers behind the first node, of `width` values, until `weights` are spent.
 fn layers(r: &mut Lcg, input: Input, mut nodes: Vec<Node>, mut width: usize, weights: usize) -> Graph {
     let mut left = weights;
@@ -179,13 +197,8 @@ fn layers(r: &mut Lcg, input: Input, mut nodes: Vec<Node>, mut width: usize, wei
                 width = n_out;
             }
             4 | 5 => {
-                let density = r.one_of(&[0.03, 0.06, 0.1, 0.15]);
-                let columns = r.draw() < 0.0;
-                let kept: Vec<bool> =
-                    (0..width * if columns { 1 } else { n_out }).map(|_| r.draw() < 2.0 * density - 1.0).collect();
-                let w = crate::pruned(r.matrix(n_out, width), |i, j| kept[if columns { j } else { i * width + j }]);
-                let relu = r.draw() < 0.0;
-                put(&mut nodes, format!("sparse to {n_out}"), Op::Dense { x, w, b: r.values(n_out), relu });
+                let op = sparse(r, x, width, n_out);
+                put(&mut nodes, format!("sparse to {n_out}"), op);
                 left = left.saturating_sub(width * n_out);
                 width = n_out;
             }
@@ -234,8 +247,9 @@ fn layers(r: &mut Lcg, input: Input, mut nodes: Vec<Node>, mut width: usize, wei
     Graph { family: "test".into(), input, nodes, classes }
 }
 
-/// A monitor of sums of products, fixed-point or f32; sine, cosine and roots in some.
-fn laws(r: &mut Lcg) -> Made {
+/// A monitor of sums of products, sines, cosines and roots, in fixed point or, where `float`, in f32 as likely.
+fn laws(r: &mut Lcg, float: bool) -> Made {
+    let float = float && r.draw() < 0.0;
     let n = r.range(1, 9);
     let mut steps: Vec<Step> = Vec::new();
     for _ in 0..r.range(1, 60) {
@@ -256,7 +270,7 @@ fn laws(r: &mut Lcg) -> Made {
     let laws: Vec<Watched> = (0..r.range(1, 6))
         .map(|_| Watched { value: r.range(0, n + steps.len()), centre: 0.1, band: 1.0, smoothing: r.range(0, 9) as u8 })
         .collect();
-    let program = Program { units: vec![1.0 / 4096.0; n], steps, laws, float: false };
+    let program = Program { units: vec![1.0 / 4096.0; n], steps, laws, float };
     let name = format!("{n} values, {} steps, {} laws", program.steps.len(), program.laws.len());
     let inputs: Vec<Vec<f32>> =
         (0..INPUTS).map(|_| r.values(n).iter().map(|v| (4200.0 + v * 4000.0).round()).collect()).collect();

@@ -79,6 +79,8 @@ pub struct Row {
     pub peers: Vec<(String, f64)>,
     /// What a reader has to know.
     pub notes: Vec<String>,
+    /// Of kernels: products of one inference, as if dense, and estimated cycles.
+    pub work: Option<(u64, Option<u64>)>,
 }
 
 impl Row {
@@ -117,14 +119,25 @@ pub fn run(args: &BenchArgs, place: &Place) -> Result<()> {
 
 fn show(measured: &Measured, output: Output) {
     let mut table = Vec::new();
+    let works = measured.rows.iter().any(|row| row.work.is_some());
+    let cells = |front: [String; 5], back: [String; 2]| {
+        front.into_iter().chain(back).take(if works { 7 } else { 5 }).collect::<Vec<_>>()
+    };
     for row in &measured.rows {
-        table.push(vec![row.name.clone(), "smidgen".into(), row.show(row.ours), row.unit.into(), String::new()]);
+        let (a_mac, cycles) = row.work.map_or_else(Default::default, |(macs, cycles)| {
+            (format!("{:.2}", row.ours / macs as f64), cycles.map_or_else(|| "–".into(), thousands))
+        });
+        let last = if works { [a_mac, cycles] } else { Default::default() };
+        table.push(cells([row.name.clone(), "smidgen".into(), row.show(row.ours), row.unit.into(), String::new()], last));
         for (name, value) in &row.peers {
             let ratio = format!("{:.1}×", value / row.ours);
-            table.push(vec![String::new(), name.clone(), row.show(*value), row.unit.into(), ratio]);
+            let a_mac = row.work.map_or_else(String::new, |(macs, _)| format!("{:.2}", value / macs as f64));
+            let cells_of = [String::new(), name.clone(), row.show(*value), row.unit.into(), ratio];
+            table.push(cells(cells_of, [a_mac, String::new()]));
         }
     }
-    output.table(&["work", "by", "figure", "unit", "to ours"], &table);
+    let header = ["work", "by", "figure", "unit", "to ours", "a product", "cycles, about"];
+    output.table(if works { &header } else { &header[..5] }, &table);
     for note in measured.rows.iter().flat_map(|row| row.notes.iter().map(move |note| format!("{}: {note}", row.name))) {
         output.line(note);
     }
@@ -145,11 +158,16 @@ fn word(value: &Value) -> &str {
 fn json(measured: &Measured, seconds: f64) -> Value {
     let rows = measured.rows.iter().map(|row| {
         let ratio = row.peers.iter().map(|(name, value)| (name.clone(), json!(three(value / row.ours))));
-        json!({
+        let mut object = json!({
             "name": row.name, "ours": row.number(row.ours), "unit": row.unit,
             "peers": row.peers.iter().map(|(name, value)| (name.clone(), row.number(*value))).collect::<Map<_, _>>(),
             "ratio": ratio.collect::<Map<_, _>>(), "notes": row.notes,
-        })
+        });
+        if let (Some((macs, cycles)), Some(fields)) = (row.work, object.as_object_mut()) {
+            fields.insert("per_mac".into(), json!(three(row.ours / macs as f64)));
+            fields.insert("cycles".into(), json!(cycles));
+        }
+        object
     });
     let words = |pairs: &[(String, String)]| pairs.iter().map(|(k, v)| (k.clone(), json!(v))).collect::<Map<_, _>>();
     json!({
@@ -192,7 +210,7 @@ mod tests {
     #[test]
     fn json_has_its_fields() {
         let row =
-            Row { name: "a".into(), ours: 0.5, unit: "s", peers: vec![("JAX".into(), 1.0)], notes: vec!["n".into()] };
+            Row { name: "a".into(), ours: 0.5, unit: "s", peers: vec![("JAX".into(), 1.0)], notes: vec!["n".into()], work: None };
         let absent = vec![("PyTorch".to_string(), "not installed".to_string())];
         let value = json(&Measured { rows: vec![row], absent, versions: vec![] }, 1.26);
         assert_eq!(value["rows"][0]["ratio"]["JAX"], 2.0);

@@ -4,7 +4,7 @@
 //! exporter picks for that board. Peers do the same work with the same weights in the same run where they are there;
 //! CMSIS-NN's and TFLite Micro's figures are constants.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -12,11 +12,13 @@ use smidgen_shared::artifact::{Artifact, Provenance};
 use smidgen_shared::cost;
 
 use super::{INSTRUCTIONS, Measured, Row, peers};
-use crate::compress::Aligned;
+use crate::compress::{Aligned, pack};
+use crate::counting::cycles;
 use crate::counting::workload::{ALL, Part, Workload};
 use crate::device::{Board, Firmware, qemu_version};
 use crate::family::{Place, find};
-use crate::verify;
+use crate::output::thousands;
+use crate::{infer, verify};
 
 /// Inputs that are counted: the most of them is the figure.
 const INPUTS: usize = 4;
@@ -78,7 +80,7 @@ pub fn measure(args: &KernelsArgs, place: &Place) -> Result<Measured> {
     measured.versions.push(("rustc".into(), crate::counting::compiler()));
     peers::versions(&mut measured, args.alone);
     measured.rows[0].notes.push(
-        "counted from the last value taken to the scores in the arena, decoding of operators included; taking values, the link and the choice of the class are not; cycles are an estimate, 1.46 an instruction on cores with a barrel of 16-bit products and 1.6 elsewhere".into(),
+        "counted from the last value taken to the scores in the arena, decoding of operators included; taking values, the link and the choice of the class are not; cycles are an estimate from the kernels' mix of instructions (docs/results/kernels.md)".into(),
     );
     Ok(measured)
 }
@@ -99,8 +101,7 @@ fn of_workload(
     for Part { model, inputs } in &parts {
         ours += most(board, model, &inputs[..INPUTS])?;
     }
-    let macs = workload.macs();
-    let mut notes = vec![per_mac(ours, macs, board)];
+    let mut notes = vec![];
     if parts.len() > 1 {
         notes.push(format!("in {} parts, as a model slot holds it: their sum", parts.len()));
     }
@@ -114,15 +115,8 @@ fn of_workload(
         unit: INSTRUCTIONS,
         peers,
         notes,
+        work: Some((workload.macs() as u64, cycles(ours, &board.core))),
     })
-}
-
-fn per_mac(ours: u64, macs: usize, board: &Board) -> String {
-    format!(
-        "{:.2} a product as dense, about {} cycles",
-        ours as f64 / macs as f64,
-        crate::output::thousands(crate::counting::cycles(ours, &board.core))
-    )
 }
 
 /// The most instructions of any of `inputs`.
@@ -131,11 +125,15 @@ fn most(board: &Board, model: &Aligned, inputs: &[Vec<i16>]) -> Result<u64> {
     counts.finish.into_iter().max().context("nothing was counted")
 }
 
-/// A model from a file on samples that its training held out; the reason where the board does not take it.
-fn of_model(path: &PathBuf, board: &Board, place: &Place) -> Result<Result<Row, String>> {
+/// A model from a file, packed for the board, on samples that its training held out; the reason where the board does
+/// not take it.
+fn of_model(path: &Path, board: &Board, place: &Place) -> Result<Result<Row, String>> {
     let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let model = Aligned::new(&bytes);
-    let artifact: Artifact<'_> = model.artifact().map_err(|e| anyhow::anyhow!("{}: {e}", path.display()))?;
+    let refused = |e| anyhow::anyhow!("{}: {e}", path.display());
+    let signed = model.artifact().map_err(refused)?.header().signed;
+    let model = if signed { model } else { pack(&model, infer::packing(board)?)? };
+    let artifact: Artifact<'_> = model.artifact().map_err(refused)?;
     if let Err(why) = board.check_fit(model.len(), artifact.arena_bytes() as usize, "a smaller model") {
         return Ok(Err(format!("{why:#}")));
     }
@@ -143,17 +141,18 @@ fn of_model(path: &PathBuf, board: &Board, place: &Place) -> Result<Result<Row, 
     let provenance: Provenance = postcard::from_bytes(manifest.provenance)?;
     let held = find(manifest.family)?.samples(&provenance, None, place)?.spread(INPUTS);
     let ours = most(board, &model, &held.inputs)?;
+    let core = infer::core(&board.core)?;
+    let (estimate, bound) = (cost::estimate(&artifact, core), cost::instructions(&artifact, core));
+    let off = 100.0 * (f64::from(estimate) / ours as f64 - 1.0);
+    let note = format!("the cost model says {} ({off:+.1} %), and at most {}", thousands(estimate.into()), thousands(bound.into()));
     let macs: u32 = artifact.ops().map(|op| cost::macs(&op)).sum();
-    let mut notes = vec![per_mac(ours, macs.max(1) as usize, board)];
-    if macs == 0 {
-        notes.clear();
-    }
     let stem = path.file_stem().map_or_else(|| path.display().to_string(), |s| s.to_string_lossy().into_owned());
     Ok(Ok(Row {
         name: format!("{stem} on {}", board.name),
         ours: ours as f64,
         unit: INSTRUCTIONS,
         peers: vec![],
-        notes,
+        notes: vec![note],
+        work: (macs > 0).then(|| (macs.into(), cycles(ours, &board.core))),
     }))
 }

@@ -163,7 +163,7 @@ fn mlp(
         }
     }
     let peers = theirs.into_iter().map(|(name, cpu)| (name, 1e3 * cpu)).collect();
-    Ok(Row { name: name.into(), ours: 1e3 * best, unit: "CPU ms a step", peers, notes })
+    Ok(Row { name: name.into(), ours: 1e3 * best, unit: "CPU ms a step", peers, notes, work: None })
 }
 
 /// The largest relative difference; infinite where there are not as many.
@@ -226,6 +226,7 @@ fn of_bimt(name: String, task: &str, steps: usize, authors: f64, rounds: usize) 
         unit: "CPU s",
         peers: vec![("the authors' PyTorch code, measured elsewhere".into(), authors)],
         notes: vec!["the authors' figure was not measured in this run: it is a constant, from another machine".into()],
+        work: None,
     })
 }
 
@@ -249,6 +250,7 @@ fn of_lottery(name: &str, rounds: usize) -> Result<Row> {
             lottery::speed::networks(),
             whole
         )],
+        work: None,
     })
 }
 
