@@ -299,12 +299,12 @@ pub fn description(provenance: Provenance, layout: Layout, board: Option<&Board>
     Ok(Description { provenance, boards, layout, core, sampler: None, packing })
 }
 
-/// Instructions of one inference on a board, from the last sample to the scores, as the cost model has them.
+/// Instructions of one inference on a board, from the last sample to the scores, as the cost model estimates them.
 ///
 /// # Errors
 /// A board.toml with a core that has no cost model.
 pub fn instructions(artifact: &Artifact<'_>, board: &Board) -> Result<u32> {
-    Ok(smidgen_shared::cost::instructions(&artifact.manifest().input, artifact.ops(), core(&board.core)?))
+    Ok(smidgen_shared::cost::estimate(artifact, core(&board.core)?))
 }
 
 /// The packing that a board's kernel has code of its own for.
@@ -320,7 +320,10 @@ pub fn packing(board: &Board) -> Result<Packing> {
 }
 
 /// The cost model's instruction set of a board.toml's core.
-fn core(name: &str) -> Result<Core> {
+///
+/// # Errors
+/// A core that there is no model of.
+pub fn core(name: &str) -> Result<Core> {
     Ok(match name {
         "cortex-m0" | "cortex-m0+" => Core::ArmV6M,
         "cortex-m3" => Core::ArmV7M,

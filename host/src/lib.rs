@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod compress;
+pub mod counting;
 pub mod data;
 pub mod device;
 pub mod engine;

@@ -52,6 +52,19 @@ impl Rng {
         (radius * angle.cos()) as f32
     }
 
+    /// Fills `values` with standard normals: both of Box and Muller's pair are used, so the numbers are
+    /// not those of as many calls of [`Rng::normal`].
+    pub fn normals(&mut self, values: &mut [f32]) {
+        for pair in values.chunks_mut(2) {
+            let radius = (-2.0 * ((f64::from(self.bits()) + 1.0) / 4_294_967_296.0).ln()).sqrt();
+            let (sine, cosine) = (std::f64::consts::TAU * f64::from(self.bits()) / 4_294_967_296.0).sin_cos();
+            pair[0] = (radius * cosine) as f32;
+            if let Some(second) = pair.get_mut(1) {
+                *second = (radius * sine) as f32;
+            }
+        }
+    }
+
     /// Uniform in 0..n by multiplication (its bias is below n / 2³²).
     ///
     /// # Panics
@@ -117,6 +130,11 @@ mod tests {
         let mean = normal.iter().sum::<f64>() / n as f64;
         let variance = normal.iter().map(|x| x * x).sum::<f64>() / n as f64;
         assert!(mean.abs() < 0.015 && (variance - 1.0).abs() < 0.02, "{mean} {variance}");
+        let mut pairs = vec![0.0; n];
+        rng.normals(&mut pairs);
+        let variance = pairs.iter().map(|x| f64::from(x * x)).sum::<f64>() / n as f64;
+        let product = pairs.chunks_exact(2).map(|p| f64::from(p[0] * p[1])).sum::<f64>() / n as f64;
+        assert!((variance - 1.0).abs() < 0.02 && product.abs() < 0.01, "{variance} {product}");
         let uniform = (0..n).map(|_| f64::from(rng.uniform())).sum::<f64>() / n as f64;
         assert!((uniform - 0.5).abs() < 0.005, "{uniform}");
         let mut kept = vec![1.0; n];

@@ -1,7 +1,9 @@
 //! Models for tests: small enough to try every byte of, with every operator that a family uses.
 
 pub mod calls;
+pub mod costs;
 mod denoiser;
+pub mod random;
 pub mod source;
 mod spar;
 

@@ -297,6 +297,7 @@ pub fn build(seed: u64, counter: u32, padding: usize) -> Bytes {
             crc: 0,
             signed: false,
             counter,
+            packing: Default::default(),
         };
         bytes[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
         seal(&mut bytes);

@@ -2,7 +2,10 @@
 //!
 //! A bench gives rows; here they are shown and become JSON.
 
+mod kernels;
 mod peer;
+mod peers;
+mod sampler;
 mod sid;
 mod train;
 
@@ -15,7 +18,10 @@ use serde_json::{Map, Value, json};
 
 use crate::engine::instruction_set;
 use crate::family::Place;
-use crate::output::Output;
+use crate::output::{Output, thousands};
+
+/// Unit of figures that are exact.
+const INSTRUCTIONS: &str = "instructions";
 
 #[derive(Args)]
 pub struct BenchArgs {
@@ -27,8 +33,12 @@ pub struct BenchArgs {
 enum Bench {
     /// Training of small networks, beside JAX and PyTorch where they are installed (scripts/bench-peers)
     Train(TrainArgs),
+    /// Instructions of int8 layers on every emulated board, counted in QEMU, beside those of other engines
+    Kernels(kernels::KernelsArgs),
     /// The laws of a tetrahedron of fluid from 2,924 terms, beside the authors' Python
     Sid,
+    /// Digits drawn by Restart sampling, beside PyTorch where it is installed (scripts/bench-peers)
+    Sampler(SamplerArgs),
 }
 
 #[derive(Args)]
@@ -42,6 +52,19 @@ pub struct TrainArgs {
     /// Only rows whose name contains this
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
+}
+
+#[derive(Args)]
+pub struct SamplerArgs {
+    /// Folder of the Python environment that holds the peers
+    #[arg(long, default_value = "target/bench-peers", value_name = "DIR")]
+    peers: PathBuf,
+    /// Rounds in which all take turns; the fastest of each counts
+    #[arg(long, default_value_t = 3, value_parser = super::at_least_one)]
+    rounds: usize,
+    /// Digits that each draws in a round
+    #[arg(long, default_value_t = 10_000, value_parser = super::at_least_one)]
+    digits: usize,
 }
 
 /// One figure of ours with those of peers.
@@ -58,6 +81,17 @@ pub struct Row {
     pub notes: Vec<String>,
 }
 
+impl Row {
+    /// Counts in full, times in three digits.
+    fn number(&self, v: f64) -> Value {
+        if self.unit == INSTRUCTIONS { json!(v as u64) } else { json!(three(v)) }
+    }
+
+    fn show(&self, v: f64) -> String {
+        if self.unit == INSTRUCTIONS { thousands(v as u64) } else { figure(v) }
+    }
+}
+
 /// All that a bench measured.
 pub struct Measured {
     /// In order.
@@ -72,7 +106,9 @@ pub fn run(args: &BenchArgs, place: &Place) -> Result<()> {
     let started = Instant::now();
     let measured = match &args.what {
         Bench::Train(args) => train::measure(args, place)?,
+        Bench::Kernels(args) => kernels::measure(args, place)?,
         Bench::Sid => sid::measure(place)?,
+        Bench::Sampler(args) => sampler::measure(args, place)?,
     };
     show(&measured, place.output);
     place.output.result(json(&measured, started.elapsed().as_secs_f64()));
@@ -82,10 +118,10 @@ pub fn run(args: &BenchArgs, place: &Place) -> Result<()> {
 fn show(measured: &Measured, output: Output) {
     let mut table = Vec::new();
     for row in &measured.rows {
-        table.push(vec![row.name.clone(), "smidgen".into(), figure(row.ours), row.unit.into(), String::new()]);
+        table.push(vec![row.name.clone(), "smidgen".into(), row.show(row.ours), row.unit.into(), String::new()]);
         for (name, value) in &row.peers {
             let ratio = format!("{:.1}×", value / row.ours);
-            table.push(vec![String::new(), name.clone(), figure(*value), row.unit.into(), ratio]);
+            table.push(vec![String::new(), name.clone(), row.show(*value), row.unit.into(), ratio]);
         }
     }
     output.table(&["work", "by", "figure", "unit", "to ours"], &table);
@@ -110,8 +146,8 @@ fn json(measured: &Measured, seconds: f64) -> Value {
     let rows = measured.rows.iter().map(|row| {
         let ratio = row.peers.iter().map(|(name, value)| (name.clone(), json!(three(value / row.ours))));
         json!({
-            "name": row.name, "ours": three(row.ours), "unit": row.unit,
-            "peers": row.peers.iter().map(|(name, value)| (name.clone(), json!(three(*value)))).collect::<Map<_, _>>(),
+            "name": row.name, "ours": row.number(row.ours), "unit": row.unit,
+            "peers": row.peers.iter().map(|(name, value)| (name.clone(), row.number(*value))).collect::<Map<_, _>>(),
             "ratio": ratio.collect::<Map<_, _>>(), "notes": row.notes,
         })
     });

@@ -58,8 +58,8 @@ struct Cli {
 enum Verb {
     /// List the families of models
     Families,
-    /// List the boards
-    Boards,
+    /// List the boards, or the sizes of their firmware
+    Boards(boards::BoardsArgs),
     /// List the data sets, or describe one
     Data(DataArgs),
     /// Check what this machine has and say what to do
@@ -320,7 +320,7 @@ fn dispatch(cli: Cli) -> Result<()> {
     let place = &Workplace { output, data: Source { dir: cli.data_dir }, threads };
     match cli.verb {
         Verb::Families => families::run(output),
-        Verb::Boards => boards::run(output),
+        Verb::Boards(args) => boards::run(&args, output),
         Verb::Data(args) => data::run(&args, &place.data, output),
         Verb::Doctor => doctor::run(&place.data, output),
         Verb::Train(args) => train::run(&args, place),

@@ -96,7 +96,7 @@ pub fn export_factored(
     let truth: Vec<Vec<f32>> = compared.iter().map(|x| graph.run(x).pop().unwrap_or_default()).collect();
     let figures = |exported: &Exported| -> Result<Figures> {
         let artifact = exported.bytes.artifact()?;
-        let instructions = cost::instructions(&artifact.manifest().input, artifact.ops(), core);
+        let instructions = cost::estimate(&artifact, core);
         Ok(Figures { error: error(&artifact, &compared, &truth)?, instructions, bytes: exported.bytes.len() })
     };
     let mut current = graph.clone();

@@ -4,12 +4,15 @@
 //! for what the kernel expands its input to ([`Packing`]).
 
 use anyhow::{Result, anyhow, ensure};
-use smidgen_shared::artifact::{self, Artifact, Header, Manifest};
+use smidgen_shared::artifact::{self, Artifact, Bound, Header, Items, Manifest};
+use smidgen_shared::cost::Model;
 use smidgen_shared::kernel::{Matrix, Packing, Portable, Rows};
 use smidgen_shared::op::Op;
 use smidgen_shared::run::Runner;
 
-use super::write::{Aligned, Weights, sections};
+use super::write::{Aligned, Weights, bound, sections};
+use crate::device::Board;
+use crate::infer;
 
 /// `model` with its dense matrices in `packing`. Its golden vectors are replayed.
 ///
@@ -28,8 +31,11 @@ pub fn pack(model: &Aligned, packing: Packing) -> Result<Aligned> {
     let moved = scratch(packing).wrapping_sub(scratch(artifact.packing()));
     let sampler = packer.sampler(moved)?;
     let encoded: Vec<Vec<u8>> = ops.iter().map(postcard::to_stdvec).collect::<Result<_, _>>()?;
+    let (bounds, bound_count) = bounds(&artifact, packing, &ops)?;
     let manifest = postcard::to_stdvec(&Manifest {
         ops: &encoded.concat(),
+        bounds: &bounds,
+        bound_count,
         arena_bytes: artifact.arena_bytes().wrapping_add(moved),
         sampler,
         ..*artifact.manifest()
@@ -42,6 +48,24 @@ pub fn pack(model: &Aligned, packing: Packing) -> Result<Aligned> {
     let mut runner = Runner::<Portable>::new(checked, &mut arena).map_err(|e| anyhow!("{e:?}"))?;
     ensure!(runner.self_test() == Ok(true), "the packed model's golden vectors do not come out");
     Ok(packed)
+}
+
+/// What holds on the boards that run this packing, encoded, and their number.
+fn bounds(artifact: &Artifact<'_>, packing: Packing, ops: &[Op]) -> Result<(Vec<u8>, u8)> {
+    let manifest = artifact.manifest();
+    let model = Model { packing, ..Model::of(artifact) };
+    let (mut bytes, mut count) = (Vec::new(), 0);
+    for known in Items::<Bound>::new(manifest.bounds, manifest.bound_count.into()) {
+        // A board that this program does not know keeps what was said of it.
+        let now = match Board::find(known.board) {
+            Err(_) => known,
+            Ok(board) if packing != Packing::RowMajor && infer::packing(board)? != packing => continue,
+            Ok(board) => bound(known.board, infer::core(&board.core)?, &model, ops),
+        };
+        bytes.extend(postcard::to_stdvec(&now)?);
+        count += 1;
+    }
+    Ok((bytes, count))
 }
 
 /// The bytes of a matrix in another packing.

@@ -7,6 +7,8 @@
 
 use anyhow::{Context, Result, ensure};
 use smidgen_shared::artifact;
+use smidgen_shared::cost::Model;
+use smidgen_shared::kernel::Packing;
 use smidgen_shared::kernel::poly::{AFFINE, BAND, COS, Law, NONE, PRODUCT, RSQRT, SIN, Step as Chip};
 use smidgen_shared::op::{Op, Region};
 
@@ -51,7 +53,8 @@ pub(super) fn export(
         laws: weights.i32s(bytemuck::cast_slice(&lowered.laws)),
     };
     let input = artifact::Input::Vector { len: inputs_taken };
-    let bounds = bounds(description, &input, &[op]);
+    let bounds =
+        bounds(description, &Model { input: &input, packing: Packing::RowMajor, steps: Some(&lowered.steps) }, &[op]);
     let parts = Parts {
         family: &graph.family,
         input,

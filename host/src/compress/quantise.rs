@@ -6,7 +6,7 @@
 
 use anyhow::{Context, Result, ensure};
 use smidgen_shared::artifact;
-use smidgen_shared::cost::Core;
+use smidgen_shared::cost::{Core, Model};
 use smidgen_shared::fixed::{ACC_LIMIT, Row};
 use smidgen_shared::kernel::Packing;
 use smidgen_shared::op::{Op, Region, Width};
@@ -71,7 +71,7 @@ pub fn export(graph: &Graph, inputs: &[Vec<f32>], description: &Description) -> 
     let mut weights = Weights::default();
     let mut ops = Vec::new();
     let mut choices = Vec::new();
-    let layout = (description.layout, description.core.unwrap_or(Core::ArmV7EM));
+    let layout = (description.layout, description.core.unwrap_or(Core::ArmV7EM), description.packing);
     for (i, node) in graph.nodes.iter().enumerate() {
         let (op, choice) = quantise(graph, i, &formats, &ranges, &plan, layout, &mut weights)
             .with_context(|| format!("node {i}, {}", node.name))?;
@@ -93,7 +93,7 @@ pub fn export(graph: &Graph, inputs: &[Vec<f32>], description: &Description) -> 
         (Some(_), _) => anyhow::bail!("sampler: a denoiser takes vectors, not windows"),
         (None, _) => (0, plan.arena_bytes),
     };
-    let bounds = bounds(description, &input, &ops);
+    let bounds = bounds(description, &Model { input: &input, packing: Packing::RowMajor, steps: None }, &ops);
     let parts = Parts {
         family: &graph.family,
         input,
@@ -209,7 +209,7 @@ fn quantise(
     formats: &[Format],
     ranges: &Ranges,
     plan: &Plan,
-    layout: (Layout, Core),
+    layout: (Layout, Core, Packing),
     weights: &mut Weights,
 ) -> Result<(Op, Option<Choice>)> {
     let (y, format) = (plan.output[i], formats[i]);

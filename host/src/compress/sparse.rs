@@ -5,7 +5,7 @@ use std::fmt;
 
 use smidgen_shared::cost::{self, Core};
 use smidgen_shared::fixed::Row;
-use smidgen_shared::kernel::{WINDOW, group_weights};
+use smidgen_shared::kernel::{Packing, WINDOW, group_weights};
 use smidgen_shared::op::{self, Op, Region, Width};
 
 use super::write::Weights;
@@ -25,7 +25,7 @@ pub enum Layout {
 pub struct Cost {
     /// `None`: dense
     pub layout: Option<op::Layout>,
-    /// At most, of the operator on the core that the choice was made for.
+    /// Estimated, of the operator on the core that the choice was made for.
     pub instructions: u32,
     /// Of its constants.
     pub bytes: u32,
@@ -69,7 +69,7 @@ impl fmt::Display for Choice {
         let Choice { node, n_in, n_out, nonzeros, chosen, others } = self;
         let share = 100.0 * *nonzeros as f64 / (n_in * n_out) as f64;
         write!(f, "{node} ({n_in} → {n_out}): {share:.1} % of the weights are not 0; {} takes ", chosen.name())?;
-        write!(f, "at most {} instructions and {} bytes", chosen.instructions, chosen.bytes)?;
+        write!(f, "about {} instructions and {} bytes", chosen.instructions, chosen.bytes)?;
         for other in others {
             write!(f, ", {} {} and {}", other.name(), other.instructions, other.bytes)?;
         }
@@ -92,7 +92,7 @@ pub(super) fn store(
     shape: &Shape,
     q: &[i8],
     rows: &[Row],
-    (layout, core): (Layout, Core),
+    (layout, core, packing): (Layout, Core, Packing),
     weights: &mut Weights,
 ) -> (Op, Option<Choice>) {
     let Shape { x, y, width, relu } = *shape;
@@ -107,7 +107,7 @@ pub(super) fn store(
         .collect();
     let cost = |op: &Op| Cost {
         layout: if let Op::Sparse { layout, .. } = op { Some(*layout) } else { None },
-        instructions: cost::of_operator(op, core),
+        instructions: cost::of_operator(op, packing, core),
         bytes: cost::constant_bytes(op),
     };
     let mut costs: Vec<Cost> = std::iter::once(&dense).chain(encoded.iter().map(|(op, _)| op)).map(cost).collect();
@@ -233,7 +233,7 @@ mod tests {
         let (x, y) = (Region { at: 0, len: n_in }, Region { at: n_in.next_multiple_of(4), len: n_out });
         let rows = vec![Row { bias: 0, multiplier: 1 }; n_out as usize];
         let shape = Shape { x, y, width: Width::I8, relu: true };
-        store("layer", &shape, q, &rows, (layout, Core::ArmV7EM), &mut Weights::default())
+        store("layer", &shape, q, &rows, (layout, Core::ArmV7EM, Packing::RowMajor), &mut Weights::default())
     }
 
     #[test]

@@ -140,16 +140,20 @@ pub(super) struct Parts<'a> {
 /// What holds for a model on every board of `description`.
 pub(super) fn bounds<'d>(
     description: &'d Description,
-    input: &artifact::Input,
+    model: &cost::Model<'_>,
     ops: &[Op],
 ) -> Vec<artifact::Bound<'d>> {
-    let of = |(board, core): &'d (String, Core)| artifact::Bound {
+    description.boards.iter().map(|(board, core)| bound(board, *core, model, ops)).collect()
+}
+
+/// What holds for a model on one board.
+pub(super) fn bound<'b>(board: &'b str, core: Core, model: &cost::Model<'_>, ops: &[Op]) -> artifact::Bound<'b> {
+    artifact::Bound {
         board,
-        instructions: cost::instructions(input, ops.iter().copied(), *core),
-        per_sample: cost::per_sample(input, ops.first(), *core),
-        stack_bytes: cost::stack_bytes(*core),
-    };
-    description.boards.iter().map(of).collect()
+        instructions: model.instructions(ops.iter().copied(), core),
+        per_sample: cost::per_sample(model.input, ops.first(), core),
+        stack_bytes: cost::stack_bytes(core),
+    }
 }
 
 impl Parts<'_> {

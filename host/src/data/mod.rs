@@ -16,6 +16,7 @@
 
 mod attributes;
 pub mod augment;
+pub mod digits;
 pub mod dsads;
 mod flo;
 mod folder;

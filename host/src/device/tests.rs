@@ -145,6 +145,7 @@ fn images_keep_their_budget_and_cannot_panic() {
             Err(error) => panic!("{error:#}"),
         };
         let (got, budget) = (firmware.flash_bytes, board.budget.firmware);
+        println!("{}: {got} bytes of flash of {budget}, {} of RAM for statics", board.name, firmware.static_bytes);
         assert!(got <= budget, "{}: {got} bytes of flash, over the budget by {}", board.name, got - budget);
         // esp-hal's linker script gives the stack what statics leave; its sections count otherwise.
         if !board.name.starts_with("esp32") {

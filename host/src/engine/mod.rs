@@ -21,7 +21,7 @@ pub use candle::{Candle, Model};
 pub use chain::Chain;
 pub use checkpoint::Checkpoint;
 pub use contract::{Adam, Advance, Engine, Gradient, State, Training};
-pub use fused::{Fused, instruction_set};
+pub use fused::{Forward, Fused, instruction_set};
 pub use parallel::{in_parallel, sequential_algebra, single_threaded};
 pub use penalty::Penalty;
 pub use samples::{Inputs, Loss, Samples, Targets, draw};

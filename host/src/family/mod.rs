@@ -6,6 +6,7 @@
 pub mod bimt;
 pub mod lottery;
 pub mod parsnets;
+pub mod restart;
 pub mod sid;
 
 use std::path::Path;
@@ -288,7 +289,8 @@ pub fn reproduced(family: &str, rows: &[Row], seconds: f64, output: Output) -> V
 }
 
 /// All families; each is a folder beside this file.
-pub const FAMILIES: &[&dyn Family] = &[&parsnets::ParsNets, &bimt::Bimt, &lottery::Lottery, &sid::Sid];
+pub const FAMILIES: &[&dyn Family] =
+    &[&parsnets::ParsNets, &bimt::Bimt, &lottery::Lottery, &sid::Sid, &restart::RestartSampling];
 
 /// Families that have a [`Family::search`].
 const FITTED: [&str; 2] = [parsnets::NAME, lottery::NAME];

@@ -13,6 +13,7 @@
 //! | [`HeatMap`] | confusion matrix, angles, shares | `heat.rs` |
 //! | [`SpectrumPlot`] | singular values within and between classes | `spectrum.rs` |
 //! | [`NetworkPlot`], [`NetworkFilm`] | neurons at their places, links by sign and weight; at several steps | `network.rs` |
+//! | [`Pictures`] | small grey pictures in named rows | `pictures.rs` |
 //! | [`Contributions`] | what adds up to a score | `contributions.rs` |
 //! | [`ShareBars`] | where the bytes and the multiply-accumulates go | `shares.rs` |
 //!
@@ -48,6 +49,7 @@ mod network;
 mod number;
 mod page;
 mod pareto;
+mod pictures;
 mod scale;
 mod scatter;
 mod shares;
@@ -67,6 +69,7 @@ pub use line::{LinePlot, Panel, Series};
 pub use network::{Connection, NetworkFilm, NetworkPlot, Neuron, NeuronSheet};
 pub use number::Unit;
 pub use page::{Figure, Item, Page, Section};
+pub use pictures::Pictures;
 pub use scale::{Axis, Scale};
 pub use scatter::ScatterPlot;
 pub use shares::{ShareBars, ShareColumn};

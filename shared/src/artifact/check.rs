@@ -297,35 +297,35 @@ fn product(a: u32, b: u32) -> Result<u32, Error> {
 }
 
 fn layer(artifact: &Artifact<'_>, n_in: u32, n_out: u32, weights: u32, rows: u32) -> Result<(), Error> {
-    let rows = artifact.packed_rows(rows, n_out)?;
-    shifted(&rows)?;
-    accumulators(&artifact.matrix(weights, n_in, n_out)?, |i| rows.row(i).map_or(0, |row| row.bias))
-}
-
-/// A bias that is stored shifted has nothing in its lowest byte.
-fn shifted(rows: &Rows<'_>) -> Result<(), Error> {
-    if rows.are_sound() { Ok(()) } else { Err(Error::BadConstants) }
+    sound(&artifact.matrix(weights, n_in, n_out)?, &artifact.packed_rows(rows, n_out)?)
 }
 
 /// A matrix whose rows' constants are never packed.
 fn scores(artifact: &Artifact<'_>, n_in: u32, n_out: u32, weights: u32, rows: u32) -> Result<(), Error> {
-    let rows = artifact.rows(rows, n_out as usize)?;
-    accumulators(&artifact.matrix(weights, n_in, n_out)?, |i| rows.get(i).map_or(0, |row| row.bias))
+    sound(&artifact.matrix(weights, n_in, n_out)?, &Rows::plain(artifact.rows(rows, n_out as usize)?))
 }
 
 fn mixture(artifact: &Artifact<'_>, op: &Op, (rank, n_out): (usize, usize)) -> Result<(), Error> {
     let bases = artifact.bases(op)?;
     let Op::Mix { bases: count, .. } = *op else { return Err(Error::BadShape) };
-    shifted(&bases.v_rows)?;
     for k in 0..usize::from(count) {
         if rank > 0 {
-            let rows = bases.v_rows.part(k, rank);
-            accumulators(&bases.v.part(k, rank), |i| rows.row(i).map_or(0, |row| row.bias))?;
+            sound(&bases.v.part(k, rank), &bases.v_rows.part(k, rank))?;
         }
         let biases = bases.u_bias.get(k * n_out..).unwrap_or(&[]);
-        accumulators(&bases.u.part(k, n_out), |i| biases.get(i).copied().unwrap_or(0))?;
+        accumulators(&bases.u.part(k, n_out), &|i| biases.get(i).copied().unwrap_or(0))?;
     }
     Ok(())
+}
+
+/// A matrix and its rows' constants.
+#[inline(never)]
+fn sound(matrix: &Matrix<'_>, rows: &Rows<'_>) -> Result<(), Error> {
+    // A bias that is stored shifted has nothing in its lowest byte.
+    if !rows.are_sound() {
+        return Err(Error::BadConstants);
+    }
+    accumulators(matrix, &|i| rows.row(i).map_or(0, |row| row.bias))
 }
 
 fn no_extremes(values: &[i8]) -> Result<(), Error> {
@@ -333,7 +333,8 @@ fn no_extremes(values: &[i8]) -> Result<(), Error> {
 }
 
 /// `Σ_j |w_ij|·127 + |b_i| < 2²³` for every row i, no weight is beyond ±127, and what fills the last units is 0.
-fn accumulators(matrix: &Matrix<'_>, bias: impl Fn(usize) -> i32) -> Result<(), Error> {
+#[inline(never)]
+fn accumulators(matrix: &Matrix<'_>, bias: &dyn Fn(usize) -> i32) -> Result<(), Error> {
     if matrix.n_in == 0 {
         return Err(Error::BadShape);
     }

@@ -44,6 +44,18 @@ impl Packing {
         Packing::ALL.into_iter().find(|&packing| packing as u8 == code)
     }
 
+    /// The same. On a chip, where no others come through [`runs_here`], row-major or its core's own: what is asked of
+    /// others is not compiled then.
+    const fn here(self) -> Packing {
+        if arch::HOST {
+            self
+        } else if matches!(self, Packing::RowMajor) {
+            Packing::RowMajor
+        } else {
+            arch::PACKING
+        }
+    }
+
     /// Standard name, as messages show it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -56,7 +68,7 @@ impl Packing {
 
     /// Rows of a unit, a power of two.
     pub const fn height(self) -> usize {
-        match self {
+        match self.here() {
             Packing::RowMajor => 1,
             Packing::Pairs => 2,
             Packing::HighLow | Packing::Columns => 4,
@@ -65,7 +77,7 @@ impl Packing {
 
     /// Columns of a unit, a power of two.
     pub const fn width(self) -> usize {
-        match self {
+        match self.here() {
             Packing::RowMajor | Packing::Columns => 1,
             Packing::Pairs => 2,
             Packing::HighLow => 4,
@@ -85,7 +97,7 @@ impl Packing {
 
     /// Words of the constants of `n_out` rows ([`Rows`]).
     pub const fn row_words(self, n_out: usize) -> usize {
-        match self {
+        match self.here() {
             Packing::HighLow | Packing::Pairs => 2 * up(n_out, self.height()),
             _ => 2 * n_out,
         }
@@ -93,7 +105,7 @@ impl Packing {
 
     /// Words of scratch for an input of `n_in` columns: its expanded form.
     pub const fn scratch_words(self, n_in: usize) -> usize {
-        match self {
+        match self.here() {
             Packing::RowMajor | Packing::Columns => 0,
             Packing::HighLow => up(n_in, 4) / 2,
             Packing::Pairs => up(n_in, 2),
@@ -112,7 +124,7 @@ impl Packing {
         let (_, columns) = self.padded(0, n_in);
         let rows_before = i & !(self.height() - 1);
         let start = rows_before.wrapping_mul(columns);
-        match self {
+        match self.here() {
             Packing::RowMajor => Place::Byte(start.wrapping_add(j)),
             Packing::Columns => Place::Byte(start.wrapping_add(4 * j + i % 4)),
             Packing::HighLow => Place::Half(start / 2 + 8 * (j / 4) + 2 * (i % 4) + j % 4 / 2, j % 2 == 1),
@@ -156,6 +168,7 @@ impl<'a> Matrix<'a> {
 
     /// Weight (i, j), which may be one that fills a unit; 0 outside. A halfword's high weight may be 128 in bytes
     /// that were not checked.
+    #[inline(never)]
     pub fn weight(&self, i: usize, j: usize) -> i32 {
         match self.packing.place(self.n_in, i, j) {
             Place::Byte(at) => self.weights.get(at).copied().unwrap_or(0).into(),
@@ -227,7 +240,7 @@ impl<'a> Rows<'a> {
     #[inline]
     const fn place(packing: Packing, i: usize) -> (usize, usize, u32) {
         let height = packing.height();
-        match packing {
+        match packing.here() {
             Packing::HighLow | Packing::Pairs => {
                 let bias = 2 * (i & !(height - 1)) + (i & (height - 1));
                 (bias, bias + height, 8)
@@ -237,7 +250,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Constants of row i; `None` beyond the end.
-    #[inline]
+    #[inline(never)]
     pub fn row(&self, i: usize) -> Option<Row> {
         let (bias, multiplier, shift) = Self::place(self.packing, i);
         Some(Row { bias: self.words.get(bias)? >> shift, multiplier: *self.words.get(multiplier)? })

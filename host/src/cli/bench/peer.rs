@@ -12,10 +12,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// Scripts by name; `work.py` is what the others import.
-const SCRIPTS: [(&str, &str); 3] = [
+const SCRIPTS: [(&str, &str); 4] = [
     ("work.py", include_str!("../../../bench/work.py")),
     ("jax_mlp.py", include_str!("../../../bench/jax_mlp.py")),
     ("torch_mlp.py", include_str!("../../../bench/torch_mlp.py")),
+    ("torch_sampler.py", include_str!("../../../bench/torch_sampler.py")),
 ];
 
 /// A process at work; it ends when this is dropped.
@@ -34,7 +35,7 @@ pub struct Peer {
 pub struct Turn {
     /// Seconds of CPU time of the whole process.
     pub cpu: f64,
-    /// Mean square error of every member after them.
+    /// Mean square error of every member after them; of a sampler, where it leads.
     pub losses: Vec<f64>,
 }
 

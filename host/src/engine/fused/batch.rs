@@ -60,6 +60,24 @@ impl<T: Float> Batch<T> {
         new
     }
 
+    /// `width` rows of values, all 0, for a forward pass alone.
+    pub fn rows(width: usize, n: usize) -> Self {
+        Batch::empty(&Inputs::Values { width, data: vec![] }, n)
+    }
+
+    /// The values, `(width, stride)`, to be written.
+    pub fn values_mut(&mut self) -> &mut [T] {
+        &mut self.values
+    }
+
+    /// Lays out other samples, as many of the same widths, where all are in use.
+    pub fn renew(&mut self, samples: &Samples<T>) {
+        if self.drawn.is_none() {
+            let order: Vec<u32> = (0..self.n as u32).collect();
+            self.lay_out(samples, &order);
+        }
+    }
+
     fn empty(inputs: &Inputs<T>, n: usize) -> Self {
         let stride = n.next_multiple_of(T::LANES);
         let (width, folds) = match inputs {

@@ -6,6 +6,7 @@
 //! fixed order, and products are fused everywhere, so the bits do not depend on the choice.
 
 mod batch;
+mod forward;
 mod pointwise;
 mod product;
 mod stage;
@@ -18,6 +19,7 @@ use anyhow::Result;
 use super::{Advance, Engine, Gradient, Inputs, Penalty, Samples, State, Training};
 use crate::net::{Float, Network};
 use batch::Batch;
+pub use forward::Forward;
 use stage::Stages;
 
 /// Trains one model on the CPU.
@@ -68,6 +70,22 @@ impl<T: Float> Fused<T> {
     /// What it trains.
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// Lets `fill` write other samples, as many as before, for the next step: fresh noise, for
+    /// instance. It is given the step's number, so that a training which is gone on with draws the same.
+    ///
+    /// # Errors
+    /// Where batches are drawn from the samples, or the samples no longer fit.
+    pub fn refill(&mut self, fill: impl FnOnce(usize, &mut Samples<T>)) -> Result<()> {
+        let before = self.samples.len();
+        anyhow::ensure!(self.training.batch.is_none_or(|b| b >= before), "samples are renewed where all are in use");
+        let samples = Arc::make_mut(&mut self.samples);
+        fill(self.state.step, samples);
+        samples.check(&self.network, self.training.loss)?;
+        anyhow::ensure!(samples.len() == before, "{} samples after {before}", samples.len());
+        self.batch.renew(samples);
+        Ok(())
     }
 
     /// Loss on the batch of the present step; the gradient is left in `self.gradient`.

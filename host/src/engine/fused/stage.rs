@@ -269,6 +269,16 @@ impl<T: Float> Stages<T> {
         }
     }
 
+    /// Copies the tile's outputs to `all`, `(outputs, all_stride)`.
+    pub fn output_rows(&self, tile: &Tile, all: &mut [T], all_stride: usize) {
+        let stride = self.stride();
+        let Buffer { width, values, .. } = &self.buffers[self.buffer_of(self.stages.len() - 1)];
+        let samples = tile.blocks * T::LANES;
+        for o in 0..*width {
+            all[o * all_stride + tile.at..][..samples].copy_from_slice(&values[o * stride..][..samples]);
+        }
+    }
+
     /// Copies the tile's outputs to `all`, `(n, outputs)`.
     pub fn outputs(&self, tile: &Tile, all: &mut [T]) {
         let stride = self.stride();

@@ -196,6 +196,7 @@ smidgen_expand:
     options(raw)
 );
 
+// SAFETY: the two functions above; what they may be given, their callers say.
 unsafe extern "C" {
     fn smidgen_pairs(weights: *const i8, x: *const u32, rows: *const i32, call: *const Call);
     fn smidgen_expand(x: *const i8, to: *mut u32, end: *const i8);

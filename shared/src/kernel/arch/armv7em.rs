@@ -42,6 +42,10 @@ struct Call {
     left: usize,
 }
 
+// Armv8-M has these instructions by an extension that the target's name does not say.
+#[cfg(smidgen_core = "armv8m")]
+global_asm!(".cpu cortex-m33");
+
 // r0 weights, r1 expanded input, r2 rows' constants, r3 rounds left, r4–r7 sums, r8–r11 weights, r12 and lr input.
 // On the stack: input, rounds, address of the first turn, address of the finish, y, rows left.
 global_asm!(
@@ -234,6 +238,7 @@ smidgen_expand:
     options(raw)
 );
 
+// SAFETY: the two functions above; what they may be given, their callers say.
 unsafe extern "C" {
     fn smidgen_high_low(weights: *const i8, x: *const u32, rows: *const i32, call: *mut Call);
     fn smidgen_expand(x: *const i8, to: *mut u32, groups: usize);

@@ -130,6 +130,7 @@ smidgen_columns:
     options(raw)
 );
 
+// SAFETY: the function above; what it may be given, its caller says.
 unsafe extern "C" {
     fn smidgen_columns(weights: *const i8, x: *const i8, turns: usize, sums: *mut [i32; 4]);
 }

@@ -15,7 +15,7 @@ pub const HOST: bool = cfg!(not(target_os = "none"));
 #[cfg(smidgen_core = "armv6m")]
 #[allow(unsafe_code)]
 mod armv6m;
-#[cfg(smidgen_core = "armv7em")]
+#[cfg(any(smidgen_core = "armv7em", smidgen_core = "armv8m"))]
 #[allow(unsafe_code)]
 mod armv7em;
 #[cfg(any(smidgen_core = "armv7m", smidgen_core = "rv32"))]
@@ -26,12 +26,13 @@ mod columns;
     smidgen_core = "armv6m",
     smidgen_core = "armv7m",
     smidgen_core = "armv7em",
+    smidgen_core = "armv8m",
     smidgen_core = "rv32"
 )))]
 use super::Portable as Own;
 #[cfg(smidgen_core = "armv6m")]
 use armv6m::Armv6m as Own;
-#[cfg(smidgen_core = "armv7em")]
+#[cfg(any(smidgen_core = "armv7em", smidgen_core = "armv8m"))]
 use armv7em::Armv7em as Own;
 #[cfg(any(smidgen_core = "armv7m", smidgen_core = "rv32"))]
 use columns::Columns as Own;

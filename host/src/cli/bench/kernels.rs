@@ -1,0 +1,159 @@
+//! `smidgen bench kernels`: executed instructions from the last value to the scores, counted in QEMU.
+//!
+//! Workloads A to E (counting/workload.rs) and models from files, on every emulated board, in the layout that the
+//! exporter picks for that board. Peers do the same work with the same weights in the same run where they are there;
+//! CMSIS-NN's and TFLite Micro's figures are constants.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use smidgen_shared::artifact::{Artifact, Provenance};
+use smidgen_shared::cost;
+
+use super::{INSTRUCTIONS, Measured, Row, peers};
+use crate::compress::Aligned;
+use crate::counting::workload::{ALL, Part, Workload};
+use crate::device::{Board, Firmware, qemu_version};
+use crate::family::{Place, find};
+use crate::verify;
+
+/// Inputs that are counted: the most of them is the figure.
+const INPUTS: usize = 4;
+
+#[derive(Args)]
+pub struct KernelsArgs {
+    /// An artifact to count beside the workloads; may be repeated
+    #[arg(long = "model", value_name = "FILE")]
+    models: Vec<PathBuf>,
+    /// Only this board; may be repeated [default: all that QEMU can be]
+    #[arg(long = "board", value_name = "NAME")]
+    boards: Vec<String>,
+    /// Only workloads whose letter is among these, e.g. `AD`
+    #[arg(long, value_name = "LETTERS")]
+    only: Option<String>,
+    /// Leave out the peers
+    #[arg(long)]
+    alone: bool,
+}
+
+/// Measures all rows.
+pub fn measure(args: &KernelsArgs, place: &Place) -> Result<Measured> {
+    let mut measured = Measured { rows: vec![], absent: vec![], versions: vec![] };
+    for name in &args.boards {
+        Board::find(name)?.machine()?;
+    }
+    let chosen = |b: &&Board| args.boards.is_empty() || args.boards.contains(&b.name);
+    let mut qemus: Vec<String> = Vec::new();
+    for board in Board::emulated().filter(chosen) {
+        let qemu = &board.machine()?.qemu;
+        match qemu_version(qemu) {
+            Ok(version) if !qemus.contains(qemu) => {
+                measured.versions.push((qemu.clone(), version));
+                qemus.push(qemu.clone());
+            }
+            Ok(_) => {}
+            Err(error) => {
+                measured.absent.push((board.name.clone(), format!("{error:#}")));
+                continue;
+            }
+        }
+        if let Err(error) = Firmware::of(board) {
+            measured.absent.push((board.name.clone(), format!("{error:#}")));
+            continue;
+        }
+        place.output.note(format!("counting on {}", board.name));
+        for workload in ALL.iter().filter(|w| args.only.as_ref().is_none_or(|only| only.contains(w.name))) {
+            let row = of_workload(workload, board, args, &mut measured.absent);
+            measured.rows.push(row.with_context(|| format!("{} on {}", workload.name, board.name))?);
+        }
+        for path in &args.models {
+            match of_model(path, board, place)? {
+                Ok(row) => measured.rows.push(row),
+                Err(why) => measured.absent.push((format!("{} on {}", path.display(), board.name), why)),
+            }
+        }
+    }
+    anyhow::ensure!(!measured.rows.is_empty(), "nothing was counted: {}", reasons(&measured.absent));
+    measured.versions.push(("rustc".into(), crate::counting::compiler()));
+    peers::versions(&mut measured, args.alone);
+    measured.rows[0].notes.push(
+        "counted from the last value taken to the scores in the arena, decoding of operators included; taking values, the link and the choice of the class are not; cycles are an estimate, 1.46 an instruction on cores with a barrel of 16-bit products and 1.6 elsewhere".into(),
+    );
+    Ok(measured)
+}
+
+fn reasons(absent: &[(String, String)]) -> String {
+    absent.first().map_or("no workload was chosen".into(), |(name, why)| format!("{name}: {why}"))
+}
+
+/// One workload on one board, with its peers.
+fn of_workload(
+    workload: &Workload,
+    board: &Board,
+    args: &KernelsArgs,
+    absent: &mut Vec<(String, String)>,
+) -> Result<Row> {
+    let parts = workload.parts(board)?;
+    let mut ours = 0;
+    for Part { model, inputs } in &parts {
+        ours += most(board, model, &inputs[..INPUTS])?;
+    }
+    let macs = workload.macs();
+    let mut notes = vec![per_mac(ours, macs, board)];
+    if parts.len() > 1 {
+        notes.push(format!("in {} parts, as a model slot holds it: their sum", parts.len()));
+    }
+    let mut peers = peers::constants(workload.name, &board.core);
+    if !args.alone {
+        peers.splice(0..0, peers::counted(workload, board, absent));
+    }
+    Ok(Row {
+        name: format!("{} on {}", workload.name, board.name),
+        ours: ours as f64,
+        unit: INSTRUCTIONS,
+        peers,
+        notes,
+    })
+}
+
+fn per_mac(ours: u64, macs: usize, board: &Board) -> String {
+    format!(
+        "{:.2} a product as dense, about {} cycles",
+        ours as f64 / macs as f64,
+        crate::output::thousands(crate::counting::cycles(ours, &board.core))
+    )
+}
+
+/// The most instructions of any of `inputs`.
+fn most(board: &Board, model: &Aligned, inputs: &[Vec<i16>]) -> Result<u64> {
+    let counts = verify::count(board, model, inputs)?.map_err(anyhow::Error::msg)?;
+    counts.finish.into_iter().max().context("nothing was counted")
+}
+
+/// A model from a file on samples that its training held out; the reason where the board does not take it.
+fn of_model(path: &PathBuf, board: &Board, place: &Place) -> Result<Result<Row, String>> {
+    let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let model = Aligned::new(&bytes);
+    let artifact: Artifact<'_> = model.artifact().map_err(|e| anyhow::anyhow!("{}: {e}", path.display()))?;
+    if let Err(why) = board.check_fit(model.len(), artifact.arena_bytes() as usize, "a smaller model") {
+        return Ok(Err(format!("{why:#}")));
+    }
+    let manifest = artifact.manifest();
+    let provenance: Provenance = postcard::from_bytes(manifest.provenance)?;
+    let held = find(manifest.family)?.samples(&provenance, None, place)?.spread(INPUTS);
+    let ours = most(board, &model, &held.inputs)?;
+    let macs: u32 = artifact.ops().map(|op| cost::macs(&op)).sum();
+    let mut notes = vec![per_mac(ours, macs.max(1) as usize, board)];
+    if macs == 0 {
+        notes.clear();
+    }
+    let stem = path.file_stem().map_or_else(|| path.display().to_string(), |s| s.to_string_lossy().into_owned());
+    Ok(Ok(Row {
+        name: format!("{stem} on {}", board.name),
+        ours: ours as f64,
+        unit: INSTRUCTIONS,
+        peers: vec![],
+        notes,
+    }))
+}

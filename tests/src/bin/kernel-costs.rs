@@ -1,0 +1,26 @@
+//! What kernels cost, written to where it is kept. Run it after a change of a kernel, a layout or the compiler:
+//!
+//! `kernel-costs fit [MODELS]` counts random models operator by operator on a board of every core and fits
+//! shared/src/cost/table.rs to them; `kernel-costs golden` writes tests/golden/kernels.json; `kernel-costs check
+//! [MODELS]` sets estimates and bounds beside counts of models that the fit has not seen.
+
+use anyhow::{Context, Result, bail};
+use smidgen_tests::costs;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let count = |default: u64| match arguments.get(1) {
+        Some(n) => n.parse::<u64>().with_context(|| format!("{n:?} is not a number of models")),
+        None => Ok(default),
+    };
+    match arguments.first().map(String::as_str) {
+        Some("fit") => costs::fit::write(count(240)?),
+        Some("golden") => costs::golden::write(),
+        Some("check") => {
+            let checked = costs::check(count(50)?, &costs::boards()?)?;
+            println!("{}", costs::table(&checked));
+            Ok(())
+        }
+        _ => bail!("kernel-costs fit [MODELS] | golden | check [MODELS]"),
+    }
+}
