@@ -239,11 +239,13 @@ fn figures() {
             let artifact = model.artifact().unwrap();
             let mut device = Device::connect(Qemu::start(board, &model, true).unwrap()).unwrap();
             device.draw(Some(3), 7, |_, _| {}).unwrap();
+            device.infer(&[900; 90], 1).unwrap();
             let stats = device.stats().unwrap();
-            let counts = device.into_link().stop().unwrap().finish;
+            let mut counts = device.into_link().stop().unwrap().finish;
+            let network = counts.pop().unwrap();
             let (begin, evaluations) = counts.split_first().unwrap();
             println!(
-                "90-{hidden:?}-64, {}: {} bytes of flash, {} of arena, {} of stack; {} evaluations, {} to {} instructions each, {begin} to begin, {} in all",
+                "90-{hidden:?}-64, {}: {} bytes of flash, {} of arena, {} of stack; {} evaluations, {} to {} instructions each, {network} of them the operators', {begin} to begin, {} in all",
                 artifact.packing().name(),
                 artifact.bytes(),
                 artifact.arena_bytes(),
