@@ -81,7 +81,12 @@ impl Space {
         let (settings, network) = self.best(candidate, seeds, steps)?;
         let graph = export::graph(settings.activation, &network);
         let words = format!("width={} {}", settings.width, settings.words());
-        Ok(Export { graph, inputs: export::calibration(), provenance: export::origin(&words, self.request.seed) })
+        Ok(Export {
+            graph,
+            inputs: export::calibration(),
+            provenance: export::origin(&words, self.request.seed),
+            sampler: None,
+        })
     }
 }
 

@@ -114,7 +114,7 @@ impl Space<'_> {
             settings: plan::name(&settings),
             metrics: Vec::new(),
         };
-        Ok(Export { graph, inputs, provenance })
+        Ok(Export { graph, inputs, provenance, sampler: None })
     }
 }
 
