@@ -142,7 +142,7 @@ pub fn spar(source: &Source, wanted: impl Fn(u16) -> bool) -> Result<Set> {
         }
         labels.push(data.class[i] as u8);
     }
-    Ok(Set { name: "spar", dim: WINDOW * CHANNELS, values, labels, classes: data.classes.len(), deviation: 0.55 })
+    Ok(Set { name: "spar", dim: WINDOW * CHANNELS, values, labels, classes: data.classes.len(), deviation: 0.66 })
 }
 
 #[cfg(test)]
