@@ -66,6 +66,6 @@ pub fn measure(args: &SamplerArgs, place: &Place) -> Result<Measured> {
         }
     }
     notes.push(format!("10,000 digits take {:.1} CPU-seconds", best * 10_000.0 / n as f64));
-    measured.rows.push(Row { name, ours: best, unit: "CPU s", peers: theirs, notes });
+    measured.rows.push(Row { name, ours: best, unit: "CPU s", peers: theirs, notes, work: None });
     Ok(measured)
 }
