@@ -1,9 +1,12 @@
 //! Samples of a denoiser: the same bits on host and board, refused where there is no f32, sound in any artifact.
 
+use std::process::{Command, Stdio};
+
 use proptest::prelude::*;
-use smidgen::compress::{Aligned, Interval};
+use serde_json::Value;
+use smidgen::compress::{Aligned, Interval, pack};
 use smidgen::device::{Board, Device, Firmware, Qemu, qemu_version};
-use smidgen::infer::{Host, Oracle};
+use smidgen::infer::{Host, Oracle, packing};
 use smidgen::verify::{compare_draws, compare_kernels, draws, start};
 use smidgen_shared::artifact::{Bound, Error, Header, Items, Sampler};
 use smidgen_shared::kernel::Portable;
@@ -38,10 +41,16 @@ fn boards_with_an_fpu_draw_the_hosts_bits_and_the_others_refuse() {
             assert!(error.contains("f32") && error.contains("FPU"), "{}: {error}", board.name);
             continue;
         }
+        // As it is for every board, and with its matrices as this board's kernel reads them best.
         let mut device = start(board, &model).unwrap();
-        let verified = compare_draws(&mut device, &model, &draws(10, 11), |_| {}).unwrap();
-        assert_eq!(verified.first_difference, None, "{}", board.name);
-        assert_eq!(verified.samples, 11);
+        for (which, model) in [("row-major", model.clone()), ("packed", pack(&model, packing(board).unwrap()).unwrap())]
+        {
+            if which == "packed" {
+                device = start(board, &model).unwrap();
+            }
+            let verified = compare_draws(&mut device, &model, &draws(10, 6), |_| {}).unwrap();
+            assert_eq!((verified.first_difference, verified.samples), (None, 6), "{}, {which}", board.name);
+        }
         // Answers to inputs are the host's still, and a sample under way outlives one.
         let raw: Vec<i16> = (0..90).map(|i| i * 91 - 4000).collect();
         let theirs = device.infer(&raw, 1).unwrap();
@@ -50,7 +59,7 @@ fn boards_with_an_fpu_draw_the_hosts_bits_and_the_others_refuse() {
             Items::new(artifact.manifest().bounds, artifact.manifest().bound_count.into()).collect();
         let bound = bounds.iter().find(|bound| bound.board == board.name).unwrap();
         let stack = device.stats().unwrap().stack_peak;
-        println!("{}: 11 samples, {stack} bytes of stack", board.name);
+        println!("{}: 12 samples, {stack} bytes of stack", board.name);
         assert!(stack <= bound.stack_bytes, "{}: {stack} bytes of stack, bound {}", board.name, bound.stack_bytes);
         let error = format!("{:#}", device.draw(Some(10), 1, |_, _| {}).unwrap_err());
         assert!(error.contains("class"), "{error}");
@@ -225,22 +234,83 @@ proptest! {
 fn figures() {
     let board = Board::find("qemu-m4").unwrap();
     for hidden in [[128; 3], [176; 3]] {
-        let model = denoiser(&hidden, 5, sampler(6, 3));
-        let artifact = model.artifact().unwrap();
-        let mut device = Device::connect(Qemu::start(board, &model, true).unwrap()).unwrap();
-        device.draw(Some(3), 7, |_, _| {}).unwrap();
-        let stats = device.stats().unwrap();
-        let counts = device.into_link().stop().unwrap().finish;
-        let (begin, evaluations) = counts.split_first().unwrap();
-        println!(
-            "90-{hidden:?}-64: {} bytes of flash, {} of arena, {} of stack; {} evaluations, {} to {} instructions each, {begin} to begin, {} in all",
-            artifact.bytes(),
-            artifact.arena_bytes(),
-            stats.stack_peak,
-            evaluations.len(),
-            evaluations.iter().min().unwrap(),
-            evaluations.iter().max().unwrap(),
-            counts.iter().sum::<u64>(),
-        );
+        let portable = denoiser(&hidden, 5, sampler(6, 3));
+        for model in [portable.clone(), pack(&portable, packing(board).unwrap()).unwrap()] {
+            let artifact = model.artifact().unwrap();
+            let mut device = Device::connect(Qemu::start(board, &model, true).unwrap()).unwrap();
+            device.draw(Some(3), 7, |_, _| {}).unwrap();
+            device.infer(&[900; 90], 1).unwrap();
+            let stats = device.stats().unwrap();
+            let mut counts = device.into_link().stop().unwrap().finish;
+            let network = counts.pop().unwrap();
+            let (begin, evaluations) = counts.split_first().unwrap();
+            println!(
+                "90-{hidden:?}-64, {}: {} bytes of flash, {} of arena, {} of stack; {} evaluations, {} to {} instructions each, {network} of them the operators', {begin} to begin, {} in all",
+                artifact.packing().name(),
+                artifact.bytes(),
+                artifact.arena_bytes(),
+                stats.stack_peak,
+                evaluations.len(),
+                evaluations.iter().min().unwrap(),
+                evaluations.iter().max().unwrap(),
+                counts.iter().sum::<u64>(),
+            );
+        }
+    }
+}
+
+/// The program's result and exit code, and what it says on stderr.
+fn smidgen(arguments: &[&str]) -> (Option<Value>, Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_smidgen-under-test"));
+    let output = command.args(arguments).stdin(Stdio::null()).output().expect("the program starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let result = text.trim().lines().last().and_then(|line| serde_json::from_str(line).ok());
+    (result, output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn the_command_line_draws_and_compares() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("denoiser.smg").to_string_lossy().into_owned();
+    let model = denoiser(&[12], 1, sampler(1, 2));
+    std::fs::write(&path, &model[..]).unwrap();
+    let (result, code, said) = smidgen(&["run", &path, "--set", "label=3", "--set", "seed=7", "--json"]);
+    let result = result.unwrap_or_else(|| panic!("{said}"));
+    assert_eq!(code, Some(0));
+    let mut arena = Vec::new();
+    let want = Host::new(model.artifact().unwrap(), &mut arena).unwrap().draw(Some(3), 7).unwrap();
+    assert_eq!(result["place"], "host");
+    assert_eq!((result["label"].as_u64(), result["seed"].as_u64()), (Some(3), Some(7)));
+    assert_eq!(result["evaluations"].as_u64(), Some(want.evaluations.into()));
+    assert_eq!(result["instructions"], Value::Null);
+    let values: Vec<f32> = result["values"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect();
+    assert_eq!(values, want.values);
+    let pixels = result["picture"]["pixels"].as_array().unwrap();
+    assert_eq!(
+        (pixels.len(), result["picture"]["width"].as_u64(), result["picture"]["greys"].as_u64()),
+        (64, Some(8), Some(16))
+    );
+    for (pixel, value) in pixels.iter().zip(&values) {
+        assert_eq!(pixel.as_f64().unwrap() as f32, ((value + 1.0) * 8.0).round().clamp(0.0, 16.0));
+    }
+    let (none, _, said) = smidgen(&["run", &path, "--json"]);
+    assert_eq!(none.unwrap_or_else(|| panic!("{said}"))["label"], Value::Null);
+    let (inspected, _, said) = smidgen(&["inspect", &path, "--json"]);
+    assert_eq!(inspected.unwrap_or_else(|| panic!("{said}"))["sampler"]["evaluations"].as_u64(), Some(19));
+    let (verified, code, said) = smidgen(&["verify", &path, "--samples", "3", "--json"]);
+    assert_eq!((verified.unwrap_or_else(|| panic!("{said}"))["samples"].as_u64(), code), (Some(3), Some(0)));
+    // Drill: a weight of the last layer that is altered on one side is found, and its operator named.
+    let weights = model.artifact().unwrap().manifest().sampler - 64;
+    let byte = (weights - 600).to_string();
+    let (drilled, code, said) = smidgen(&["verify", &path, "--samples", "3", "--flip-weight", &byte, "--json"]);
+    let drilled = drilled.unwrap_or_else(|| panic!("{said}"));
+    assert_eq!((drilled["identical"].as_bool(), code), (Some(false), Some(3)), "{drilled}");
+    for (arguments, expected) in [
+        (&["run", &path, "--set", "label=10"][..], "classes 0 to 9"),
+        (&["run", &path, "--samples", "3"], "--samples"),
+        (&["verify", &path, "--data", "spar"], "--data"),
+    ] {
+        let (_, code, said) = smidgen(arguments);
+        assert!(code == Some(1) && said.contains(expected), "{arguments:?}: {code:?} {said}");
     }
 }

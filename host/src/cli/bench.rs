@@ -128,7 +128,10 @@ fn show(measured: &Measured, output: Output) {
             (format!("{:.2}", row.ours / macs as f64), cycles.map_or_else(|| "–".into(), thousands))
         });
         let last = if works { [a_mac, cycles] } else { Default::default() };
-        table.push(cells([row.name.clone(), "smidgen".into(), row.show(row.ours), row.unit.into(), String::new()], last));
+        table.push(cells(
+            [row.name.clone(), "smidgen".into(), row.show(row.ours), row.unit.into(), String::new()],
+            last,
+        ));
         for (name, value) in &row.peers {
             let ratio = format!("{:.1}×", value / row.ours);
             let a_mac = row.work.map_or_else(String::new, |(macs, _)| format!("{:.2}", value / macs as f64));
@@ -209,8 +212,14 @@ mod tests {
 
     #[test]
     fn json_has_its_fields() {
-        let row =
-            Row { name: "a".into(), ours: 0.5, unit: "s", peers: vec![("JAX".into(), 1.0)], notes: vec!["n".into()], work: None };
+        let row = Row {
+            name: "a".into(),
+            ours: 0.5,
+            unit: "s",
+            peers: vec![("JAX".into(), 1.0)],
+            notes: vec!["n".into()],
+            work: None,
+        };
         let absent = vec![("PyTorch".to_string(), "not installed".to_string())];
         let value = json(&Measured { rows: vec![row], absent, versions: vec![] }, 1.26);
         assert_eq!(value["rows"][0]["ratio"]["JAX"], 2.0);

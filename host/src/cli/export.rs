@@ -22,7 +22,8 @@ pub fn run(args: &ExportArgs, place: &Place) -> Result<()> {
     }
     let layout = if args.layout == Layout::Dense { compress::Layout::Dense } else { compress::Layout::Auto };
     let board = args.board.as_deref().map(Board::find).transpose()?;
-    let description = description(export.provenance, layout, board)?;
+    let description =
+        compress::Description { sampler: export.sampler, ..description(export.provenance, layout, board)? };
     let exported = if board.is_some() && layout == compress::Layout::Auto {
         let (exported, factored) = compress::export_factored(&export.graph, &export.inputs, &description, args.error)?;
         for map in factored {

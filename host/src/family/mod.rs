@@ -117,6 +117,8 @@ pub struct Export {
     pub inputs: Vec<Vec<f32>>,
     /// Where the model comes from.
     pub provenance: compress::Provenance,
+    /// How samples are drawn, where it is a denoiser.
+    pub sampler: Option<compress::Sampler>,
 }
 
 /// Raw inputs with what is true of them.

@@ -64,6 +64,14 @@ pub trait Kernel {
     /// `each` is a type, not a pointer: then the loops are compiled where the kernel is chosen, as fast
     /// as that crate is.
     fn sparse(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, &[i32]));
+
+    /// A sparse layer.
+    #[inline]
+    fn sparse_layer(x: &[i8], matrix: &Sparse<'_>, rows: &[Row], y: &mut Out<'_>) {
+        // By a pointer, so that there is one loop that rounds, not one for each that sums.
+        let each: &mut dyn FnMut(usize, &[i32]) = &mut |first, sums| y.put_rows(first, sums, rows);
+        Self::sparse(x, matrix, each);
+    }
 }
 
 /// The sums of a matrix that the kernel has no code of its own for: a row-major one, and on a host any.

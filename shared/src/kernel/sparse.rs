@@ -99,9 +99,7 @@ pub fn group(layout: Layout, bytes: &[u8]) -> Option<([usize; 8], [i8; 8])> {
 /// Sparse layer. `rows` `(n_out)`. A function of its own, so that its stack is not all operators'.
 #[inline(never)]
 pub fn sparse<K: Kernel>(x: &[i8], matrix: &Sparse<'_>, rows: &[Row], mut y: Out<'_>) {
-    // By a pointer, so that there is one loop that rounds, not one for each that sums.
-    let each: &mut dyn FnMut(usize, &[i32]) = &mut |first, sums| y.put_rows(first, sums, rows);
-    K::sparse(x, matrix, each);
+    K::sparse_layer(x, matrix, rows, &mut y);
 }
 
 /// One weight after the other, as [`group`] reads it.

@@ -144,7 +144,11 @@ fn of_model(path: &Path, board: &Board, place: &Place) -> Result<Result<Row, Str
     let core = infer::core(&board.core)?;
     let (estimate, bound) = (cost::estimate(&artifact, core), cost::instructions(&artifact, core));
     let off = 100.0 * (f64::from(estimate) / ours as f64 - 1.0);
-    let note = format!("the cost model says {} ({off:+.1} %), and at most {}", thousands(estimate.into()), thousands(bound.into()));
+    let note = format!(
+        "the cost model says {} ({off:+.1} %), and at most {}",
+        thousands(estimate.into()),
+        thousands(bound.into())
+    );
     let macs: u32 = artifact.ops().map(|op| cost::macs(&op)).sum();
     let stem = path.file_stem().map_or_else(|| path.display().to_string(), |s| s.to_string_lossy().into_owned());
     Ok(Ok(Row {

@@ -68,7 +68,7 @@ fn of<T: Float>(folder: &Path, run: &BimtRun, task: Task, place: &Place) -> Resu
         let int8 = right as f64 / held.inputs.len().max(1) as f64;
         provenance.metrics.push(Metric { name: task.figure().into(), float: figures.pruned, int8 });
     }
-    Ok(Export { graph, inputs: calibration, provenance })
+    Ok(Export { graph, inputs: calibration, provenance, sampler: None })
 }
 
 /// The network as a graph: inputs standardised or embedded, dense layers with tables between them.

@@ -97,7 +97,7 @@ impl Family for Lottery {
         let graph: Graph = read_json(folder, "graph.json")?;
         graph.shapes()?;
         let provenance = export::provenance(&kit.record.chosen, export::errors(&graph)?);
-        Ok(Export { graph, inputs: export::calibration(), provenance })
+        Ok(Export { graph, inputs: export::calibration(), provenance, sampler: None })
     }
 
     fn samples(&self, provenance: &Provenance<'_>, data: Option<&str>, _: &Place) -> Result<Samples> {

@@ -84,7 +84,7 @@ impl Space {
         // Figures that take as many bytes in an artifact as the true ones at most.
         let metrics = vec![Figure { name: "MSE".into(), float: 1.0, int8: 1.0 }];
         let provenance = Provenance { metrics, ..export::origin(&words, self.request.seed) };
-        Ok(Export { graph, inputs: export::calibration(), provenance })
+        Ok(Export { graph, inputs: export::calibration(), provenance, sampler: None })
     }
 }
 

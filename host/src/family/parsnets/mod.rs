@@ -93,7 +93,7 @@ impl Family for ParsNets {
         let dataset = place.data.load(&run.dataset)?;
         let (_, split) = held_out(&dataset, &run.held_out)?;
         let inputs = crate::infer::calibration(&graph, &dataset, &split.train)?;
-        Ok(Export { graph, inputs, provenance: provenance(&run) })
+        Ok(Export { graph, inputs, provenance: provenance(&run), sampler: None })
     }
 
     fn samples(&self, provenance: &Provenance<'_>, data: Option<&str>, place: &Place) -> Result<Samples> {

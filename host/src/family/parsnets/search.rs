@@ -124,7 +124,7 @@ impl Space<'_> {
             settings: plan::name(&settings),
             metrics: self.figures(),
         };
-        Ok(Export { graph, inputs, provenance })
+        Ok(Export { graph, inputs, provenance, sampler: None })
     }
 }
 

@@ -89,20 +89,18 @@ impl Inner {
         }
     }
 
-    /// Sweeps of the paper: ODE, SDE, churn, Restart.
+    /// Settings out of the paper's sweeps: ODE, SDE, churn, Restart.
     pub fn sweeps() -> [(&'static str, Vec<Inner>); 4] {
-        let sde = [20, 40, 80, 160, 320]
-            .into_iter()
-            .flat_map(|steps| [0.25, 0.5, 1.0, 1.5, 2.0, 4.0, 8.0].map(|beta| Inner::Sde { steps, beta }));
-        let churn = [20, 40, 80, 160, 320]
-            .into_iter()
-            .flat_map(|steps| [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0].map(|churn| Inner::Churn { steps, churn }));
-        let mut restart: Vec<Inner> = (1..=7).map(|k| Inner::Restart { repeats: 5 * k, steps: BACKWARD }).collect();
-        for repeats in [5, 10, 15, 20, 25] {
-            restart.extend((2..=7).map(|steps| Inner::Restart { repeats, steps }));
+        let sde =
+            [80, 320].into_iter().flat_map(|steps| [0.25, 1.0, 2.0, 4.0, 8.0].map(|beta| Inner::Sde { steps, beta }));
+        let churn =
+            [80, 320].into_iter().flat_map(|steps| [4.0, 16.0, 64.0].map(|churn| Inner::Churn { steps, churn }));
+        let mut restart = [10, 20, 35].map(|repeats| Inner::Restart { repeats, steps: BACKWARD }).to_vec();
+        for repeats in [10, 25] {
+            restart.extend([3, 5, 7].map(|steps| Inner::Restart { repeats, steps }));
         }
         [
-            ("ODE", [20, 40, 80, 160, 320, 640].map(|steps| Inner::Ode { steps }).into()),
+            ("ODE", [20, 80, 320, 640].map(|steps| Inner::Ode { steps }).into()),
             ("SDE", sde.collect()),
             ("EDM-SDE", churn.collect()),
             ("Restart", restart),

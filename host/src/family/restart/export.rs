@@ -1,7 +1,9 @@
 //! The denoiser's network F as a graph: raw int16 in, F out.
 //!
 //! Inputs are `[c_in·x in units of 2⁻¹², the embedding of σ in units of 2⁻¹⁴, one-hot class in units of
-//! 2⁻¹⁴]`. What depends on σ alone comes from a table ([`Program`](super::program::Program)).
+//! 2⁻¹⁴]`. What depends on σ alone comes from a table ([`program`](super::program::program)).
+
+use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 
@@ -9,12 +11,11 @@ use super::NAME;
 use super::denoiser::{Denoiser, Shape, labels};
 use super::edm::Precondition;
 use super::judge::Judge;
-use super::program::{PIXEL, Program, UNIT, raw};
+use super::program::{PIXEL, UNIT, program, raw};
 use super::record::Record;
-use super::sampler::{Restart, Sampler};
+use super::sampler::{Restart, Sampler as _};
 use super::set::Set;
-use super::walk::{Denoise, Walk};
-use crate::compress::{self, Aligned, Description, Metric};
+use crate::compress::{self, Aligned, Description, Metric, Sampler};
 use crate::engine::in_parallel;
 use crate::family::{Samples, Truths};
 use crate::graph::{Graph, Input, Matrix, Node, Op, Smooth};
@@ -65,7 +66,7 @@ pub fn graph(denoiser: &Denoiser) -> Result<Graph> {
 /// Raw inputs as they come while `restart` samples, with the F that training asks for: noise of one of its
 /// levels on a sample of the data.
 fn inputs(set: &Set, shape: &Shape, restart: &Restart, count: usize, stream: &str) -> (Vec<Vec<i16>>, Vec<Vec<f32>>) {
-    let program = Program::of(restart, shape);
+    let program = program(restart, shape, None);
     let mut noise = vec![0.0; set.dim];
     let mut rng = Rng::new(0, stream, 0);
     let each = (0..count).map(|k| {
@@ -75,7 +76,7 @@ fn inputs(set: &Set, shape: &Shape, restart: &Restart, count: usize, stream: &st
         let y = set.row(i);
         let x: Vec<f32> = y.iter().zip(&noise).map(|(y, z)| y + level.sigma * z).collect();
         let class = (shape.classes > 0).then(|| set.labels[i]);
-        let input = raw(x.iter().map(|x| level.input * x), &level.embedding, class, shape.classes);
+        let input = raw(x.iter().map(|x| level.c_in * x), &level.embedding, class, shape.classes);
         let c = Precondition::at(f64::from(level.sigma), shape.deviation);
         let target = x.iter().zip(y).map(|(x, y)| ((f64::from(*y) - c.skip * f64::from(*x)) / c.out) as f32);
         (input, target.collect())
@@ -95,61 +96,24 @@ pub fn held_out(set: &Set, shape: &Shape, restart: &Restart) -> Samples {
     Samples { ids: (0..inputs.len() as u32).collect(), inputs, truths: Truths::Values(values), ordered: false }
 }
 
-/// An exported denoiser at work on the host, integers as on the chip; one sample after the other.
-struct Integers<'a> {
-    host: Host<'a, 'a>,
-    shape: &'a Shape,
-    labels: &'a [Option<u8>],
-}
-
-impl Denoise for Integers<'_> {
-    fn dim(&self) -> usize {
-        self.shape.dim
-    }
-
-    fn stride(&self) -> usize {
-        self.labels.len()
-    }
-
-    fn denoise(&mut self, x: &[f32], sigma: f64, y: &mut [f32]) {
-        let c = Precondition::at(sigma, self.shape.deviation);
-        let embedding: Vec<i16> = self.shape.embedding.at(sigma).iter().map(|v| (v * UNIT).round() as i16).collect();
-        let stride = self.labels.len();
-        for (s, class) in self.labels.iter().enumerate() {
-            let scaled = (0..self.shape.dim).map(|i| c.input as f32 * x[i * stride + s]);
-            let input = raw(scaled, &embedding, *class, self.shape.classes);
-            // The graph takes as many inputs as these: it cannot refuse them.
-            let outputs =
-                if self.host.answer(&input).is_ok() { self.host.values() } else { vec![f32::NAN; self.shape.dim] };
-            for (i, f) in outputs.iter().enumerate() {
-                y[i * stride + s] = c.skip as f32 * x[i * stride + s] + c.out as f32 * f;
-            }
-        }
-    }
-}
-
-/// `count` samples by the artifact.
+/// `labels.len()` samples by the artifact, drawn by the chip's own code; sample i of seed i.
 ///
 /// # Errors
-/// An artifact that is damaged.
-pub fn sample_int8(
-    bytes: &Aligned,
-    shape: &Shape,
-    sampler: &dyn Sampler,
-    labels: &[Option<u8>],
-    seed: u64,
-    threads: usize,
-) -> Result<Vec<f32>> {
-    let chunks: Vec<(usize, &[Option<u8>])> = labels.chunks(64).enumerate().map(|(i, l)| (i * 64, l)).collect();
+/// An artifact that is damaged or draws no samples.
+pub fn draw(bytes: &Aligned, labels: &[Option<u8>], threads: usize) -> Result<Vec<f32>> {
+    let chunks: Vec<(usize, &[Option<u8>])> = labels.chunks(50).enumerate().map(|(i, l)| (i * 50, l)).collect();
     let parts = in_parallel(&chunks, threads, |(first, labels)| {
         let mut arena = Vec::new();
-        let mut integers = Integers { host: Host::new(bytes.artifact()?, &mut arena)?, shape, labels };
-        let mut walk = Walk::new(&mut integers, seed, *first);
-        sampler.sample(&mut walk);
-        let (n, dim) = (labels.len(), shape.dim);
-        Ok((0..n).flat_map(|s| (0..dim).map(move |i| i * n + s)).map(|at| walk.x[at]).collect::<Vec<f32>>())
+        let mut host = Host::new(bytes.artifact()?, &mut arena)?;
+        let each = labels.iter().enumerate().map(|(i, label)| Ok(host.draw(*label, (first + i) as u32)?.values));
+        Ok(each.collect::<Result<Vec<_>>>()?.concat())
     })?;
     Ok(parts.concat())
+}
+
+/// The sampler that goes with the denoiser.
+pub fn sampler(record: &Record, set: &Set) -> Sampler {
+    program(&record.restart, &record.shape, set.side())
 }
 
 /// What the artifact says of its origin, with the distance of samples by the float and by the int8 network.
@@ -159,16 +123,17 @@ pub fn sample_int8(
 pub fn provenance(
     record: &Record,
     denoiser: &Denoiser,
-    set: &std::sync::Arc<Set>,
+    set: &Arc<Set>,
     threads: usize,
 ) -> Result<compress::Provenance> {
     let shape = &denoiser.shape;
-    let bytes =
-        compress::export(&graph(denoiser)?, &calibration(set, shape, &record.restart), &Description::default())?.bytes;
+    let description = Description { sampler: Some(sampler(record, set)), ..Description::default() };
+    let inputs = calibration(set, shape, &record.restart);
+    let bytes = compress::export(&graph(denoiser)?, &inputs, &description)?.bytes;
     let labels = labels(MEASURED, shape.classes);
     let judge = Judge::new(set)?;
     let float = judge.frechet(&denoiser.sample(&record.restart, &labels, 1, threads)?.values)?;
-    let int8 = judge.frechet(&sample_int8(&bytes, shape, &record.restart, &labels, 1, threads)?)?;
+    let int8 = judge.frechet(&draw(&bytes, &labels, threads)?)?;
     Ok(compress::Provenance {
         dataset: set.name.into(),
         split: "other noise on the same samples".into(),

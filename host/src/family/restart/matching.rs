@@ -4,6 +4,8 @@
 //! and augmenting row reduction give most of it, Dijkstra's search with potentials the rest; O(n³) at
 //! worst. Dual potentials u, v with `u_i + v_j ≤ c_ij` come along: their sum is the cost, which proves it.
 
+use multiversion::multiversion;
+
 /// A minimum-weight matching and its proof.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matching {
@@ -29,13 +31,16 @@ pub fn assign(cost: &[f64], n: usize) -> Matching {
 
     // Column reduction: each column takes its cheapest row; a row keeps the last column that took it.
     let mut taken = vec![0usize; n];
-    for j in (0..n).rev() {
-        let mut least = 0;
-        for i in 1..n {
-            if cost[i * n + j] < cost[least * n + j] {
-                least = i;
+    let mut cheapest = vec![0usize; n];
+    for i in 1..n {
+        for (j, c) in row(i).iter().enumerate() {
+            if *c < cost[cheapest[j] * n + j] {
+                cheapest[j] = i;
             }
         }
+    }
+    for j in (0..n).rev() {
+        let least = cheapest[j];
         v[j] = cost[least * n + j];
         taken[least] += 1;
         if taken[least] == 1 {
@@ -90,7 +95,7 @@ pub fn assign(cost: &[f64], n: usize) -> Matching {
         }
     }
     // Shortest augmenting paths for the rows that are left.
-    let (mut distance, mut before) = (vec![0.0; n], vec![0usize; n]);
+    let (mut distance, mut before) = (vec![0.0; n], vec![0u32; n]);
     for start in free {
         augment(cost, n, start, (&mut v, &mut column, &mut row_of), (&mut distance, &mut before));
     }
@@ -106,42 +111,30 @@ fn augment(
     n: usize,
     start: usize,
     (v, column, row_of): Standing<'_>,
-    (distance, before): (&mut [f64], &mut [usize]),
+    (distance, before): (&mut [f64], &mut [u32]),
 ) {
-    // `open` holds the columns not yet settled.
-    let mut open: Vec<usize> = (0..n).collect();
-    let mut settled = Vec::new();
-    for j in 0..n {
-        (distance[j], before[j]) = (cost[start * n + j] - v[j], start);
-    }
-    let end = loop {
-        let mut least = 0;
-        for k in 1..open.len() {
-            if distance[open[k]] < distance[open[least]] {
-                least = k;
-            }
+    // Settled columns have −∞ in `distance`: nothing is below it.
+    let mut settled: Vec<(usize, f64)> = Vec::new();
+    distance.fill(f64::INFINITY);
+    let (mut i, mut base) = (start, 0.0);
+    let (end, reach) = loop {
+        let least = relax(distance, before, &cost[i * n..(i + 1) * n], v, base, i as u32);
+        let j = position(distance, least);
+        let holder = row_of[j];
+        if holder == NONE {
+            break (j, least);
         }
-        let j = open.swap_remove(least);
-        let i = row_of[j];
-        if i == NONE {
-            break j;
-        }
-        settled.push(j);
-        let base = distance[j] - (cost[i * n + j] - v[j]);
-        let row = &cost[i * n..(i + 1) * n];
-        for &k in &open {
-            let through = base + (row[k] - v[k]);
-            if through < distance[k] {
-                (distance[k], before[k]) = (through, i);
-            }
-        }
+        settled.push((j, least));
+        distance[j] = f64::NEG_INFINITY;
+        base = least - (cost[holder * n + j] - v[j]);
+        i = holder;
     };
-    for j in settled {
-        v[j] += distance[j] - distance[end];
+    for (j, at) in settled {
+        v[j] += at - reach;
     }
     let mut j = end;
     loop {
-        let i = before[j];
+        let i = before[j] as usize;
         row_of[j] = i;
         let next = column[i];
         column[i] = j;
@@ -150,6 +143,41 @@ fn augment(
         }
         j = next;
     }
+}
+
+/// Distances through a row that is `base` away; gives the least of those that are not settled.
+#[multiversion(
+    targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"),
+    dispatcher = "direct"
+)]
+fn relax(distance: &mut [f64], before: &mut [u32], row: &[f64], v: &[f64], base: f64, i: u32) -> f64 {
+    let mut least = [f64::INFINITY; 8];
+    let columns = distance.chunks_mut(8).zip(before.chunks_mut(8)).zip(row.chunks(8).zip(v.chunks(8)));
+    for ((distance, before), (row, v)) in columns {
+        for (l, ((d, b), (c, v))) in distance.iter_mut().zip(before).zip(row.iter().zip(v)).enumerate() {
+            let through = base + (c - v);
+            let nearer = through < *d;
+            *d = if nearer { through } else { *d };
+            *b = if nearer { i } else { *b };
+            let open = if *d == f64::NEG_INFINITY { f64::INFINITY } else { *d };
+            least[l] = if open < least[l] { open } else { least[l] };
+        }
+    }
+    least.into_iter().fold(f64::INFINITY, f64::min)
+}
+
+/// The first place of `value`.
+#[multiversion(
+    targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"),
+    dispatcher = "direct"
+)]
+fn position(values: &[f64], value: f64) -> usize {
+    for (k, block) in values.chunks(16).enumerate() {
+        if block.iter().fold(false, |any, x| any | (*x == value)) {
+            return 16 * k + block.iter().position(|x| *x == value).unwrap_or(0);
+        }
+    }
+    unreachable!("a least value is among them")
 }
 
 /// W₁ between `x` and `y`, `(n, dim)` row-major each.

@@ -143,7 +143,7 @@ impl Family for RestartSampling {
         let denoiser = record.denoiser(folder, 0)?;
         let inputs = export::calibration(&set, &record.shape, &record.restart);
         let provenance = export::provenance(&record, &denoiser, &set, place.threads)?;
-        Ok(Export { graph, inputs, provenance })
+        Ok(Export { graph, inputs, provenance, sampler: Some(export::sampler(&record, &set)) })
     }
 
     fn samples(&self, provenance: &Provenance<'_>, data: Option<&str>, place: &Place) -> Result<Samples> {

@@ -97,7 +97,7 @@ impl Family for Sid {
             settings: format!("system={} rate={}", run.system, run.rate),
             metrics: Vec::new(),
         };
-        Ok(Export { graph, inputs, provenance })
+        Ok(Export { graph, inputs, provenance, sampler: None })
     }
 
     fn samples(&self, provenance: &Provenance<'_>, data: Option<&str>, _: &Place) -> Result<Samples> {

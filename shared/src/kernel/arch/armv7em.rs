@@ -12,7 +12,10 @@
 
 use core::arch::global_asm;
 
-use crate::kernel::{Kernel, Matrix, Out, Packing, Portable, Rows, Sparse};
+use super::csr::csr;
+use crate::fixed::Row;
+use crate::kernel::{Kernel, Matrix, Out, Packing, Portable, Rows, Sparse, WINDOW};
+use crate::op::Layout;
 
 /// Kernels by SMLAD.
 pub struct Armv7em;
@@ -339,5 +342,25 @@ impl Kernel for Armv7em {
 
     fn sparse(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, &[i32])) {
         Portable::sparse(x, matrix, each);
+    }
+
+    fn sparse_layer(x: &[i8], matrix: &Sparse<'_>, rows: &[Row], y: &mut Out<'_>) {
+        if let (Layout::Csr, Out::I8(y, lo), Some(_)) = (matrix.layout, &mut *y, WINDOW.checked_sub(x.len())) {
+            let groups = matrix.entries.as_chunks::<8>().0;
+            let mut copy = [0i8; WINDOW];
+            let x = match x.first_chunk::<WINDOW>() {
+                Some(x) => x,
+                None => {
+                    for (to, &from) in copy.iter_mut().zip(x) {
+                        *to = from;
+                    }
+                    &copy
+                }
+            };
+            if csr(x, groups, matrix.counts, rows, y, *lo) {
+                return;
+            }
+        }
+        Portable::sparse_layer(x, matrix, rows, y);
     }
 }

@@ -21,6 +21,9 @@ mod armv7em;
 #[cfg(any(smidgen_core = "armv7m", smidgen_core = "rv32"))]
 #[allow(unsafe_code)]
 mod columns;
+#[cfg(any(smidgen_core = "armv7em", smidgen_core = "armv8m"))]
+#[allow(unsafe_code)]
+mod csr;
 
 #[cfg(not(any(
     smidgen_core = "armv6m",
