@@ -96,6 +96,34 @@ fn listings_are_one_json_object_and_text_otherwise() {
 }
 
 #[test]
+fn kernels_are_counted_and_sizes_keep_their_budget() {
+    let output = smidgen(&["boards", "--sizes", "--json"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let sizes = json(&output);
+    for size in sizes["sizes"].as_array().unwrap() {
+        let (bytes, budget) = (size["firmware_bytes"].as_u64(), size["budget_bytes"].as_u64().unwrap());
+        assert!(bytes.is_some_and(|bytes| 0 < bytes && bytes <= budget) || size["why_not"].is_string(), "{size}");
+    }
+    if let Err(error) = qemu_version("qemu-system-arm") {
+        println!("SKIPPED kernels_are_counted_and_sizes_keep_their_budget: {error:#}");
+        return;
+    }
+    let output = smidgen(&["bench", "kernels", "--board", "qemu-m3", "--only", "B", "--alone", "--json"]);
+    if stderr(&output).contains("instruction counter") {
+        println!("SKIPPED kernels_are_counted_and_sizes_keep_their_budget: {}", stderr(&output));
+        return;
+    }
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let measured = json(&output);
+    let row = &measured["rows"][0];
+    assert_eq!((row["name"].as_str(), row["unit"].as_str()), (Some("B on qemu-m3"), Some("instructions")));
+    // 2,368 products: no core does one in less than a quarter of an instruction.
+    assert!(row["ours"].as_u64().unwrap() > 600 && row["per_mac"].is_number() && row["cycles"].is_u64(), "{row}");
+    assert!(row["peers"]["plain C at -O3"].is_null(), "{row}");
+    says(&["bench", "kernels", "--board", "qemu-m9"], 1);
+}
+
+#[test]
 fn mistakes_of_usage_exit_with_2() {
     for arguments in
         [&["trian"][..], &["train"], &["inspect"], &["verify", "a.smg", "--host", "--board", "qemu-m0"], &[]]
