@@ -153,6 +153,9 @@ pub fn searched(
     threads: usize,
     output: Output,
 ) -> Result<Vec<(Plan, bool)>> {
+    if budgets.is_empty() {
+        return Ok(Vec::new());
+    }
     let Yardstick::Judge(judge) = yardstick else {
         anyhow::bail!("settings are searched by the Fréchet distance; points are judged by W₁: leave search out")
     };
