@@ -74,7 +74,9 @@ fn every_flipped_bit_is_refused() {
                 8..12 => &[Error::Truncated, Error::BadLayout],
                 12..16 | 80..84 => &[Error::BadChecksum],
                 // A signature without its flag, and reserved bytes.
-                16..80 | 108..128 => &[Error::UnsupportedFlag],
+                16..80 | 109..128 => &[Error::UnsupportedFlag],
+                // Another packing of the same bytes, or none that there is.
+                108 => &[Error::BadChecksum, Error::WrongPacking],
                 84..108 => &[Error::BadLayout],
                 _ => &[Error::BadChecksum],
             };
