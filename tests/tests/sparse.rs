@@ -59,7 +59,7 @@ fn ready(board: &Board) -> bool {
 }
 
 #[test]
-fn a_pruned_net_gives_the_hosts_bits_and_takes_a_seventh_of_the_instructions() {
+fn a_pruned_net_gives_the_hosts_bits_and_takes_an_eighth_of_the_instructions() {
     let (sparse, inputs) = model(Layout::Auto);
     assert!(sparse.artifact().unwrap().ops().skip(1).all(|op| matches!(op, Op::Sparse { .. })));
     let (dense, _) = model(Layout::Dense);
@@ -85,8 +85,8 @@ fn a_pruned_net_gives_the_hosts_bits_and_takes_a_seventh_of_the_instructions() {
             dense.len()
         );
         if name == "qemu-m4" {
-            // Measured: 1/7.6 for this random net of 5 %; MNIST pruned to 3 % takes 1/9.6 (docs/results/bimt.md).
-            assert!(few * 7 <= many, "{few} instructions, dense {many}");
+            // Measured: 1/8.5 for this random net of 5 %, its narrow layers in assembly, against the row-major dense net.
+            assert!(few * 8 <= many, "{few} instructions, dense {many}");
         }
     }
 }
