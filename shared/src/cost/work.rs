@@ -200,8 +200,27 @@ pub fn of_operator(op: &Op, packing: Packing, core: Core) -> Work {
                 (Layout::Csr, false) => (Kind::WideCsr, y.len.div_ceil(16)),
                 (Layout::Blocks, false) => (Kind::WideBlocks, y.len.div_ceil(4)),
             };
-            let (wide, copied) = (flag(width == Width::I16, y.len), flag(narrow, x.len));
-            Work::new(kind, [1, bytes, y.len, batches, groups, copied, wide, flag(relu, y.len)], NO_PRODUCT)
+            // Some cores have kernels for int8 outputs alone: int16 ones weigh groups and rows otherwise.
+            let (wide, copied) = (width == Width::I16, flag(narrow, x.len));
+            let wides = [flag(wide, y.len), flag(wide, 1), flag(wide, batches), flag(wide, groups)];
+            let [wide_rows, wide_one, wide_batches, wide_groups] = wides;
+            Work::new(
+                kind,
+                [
+                    1,
+                    bytes,
+                    y.len,
+                    batches,
+                    groups,
+                    copied,
+                    flag(relu, y.len),
+                    wide_rows,
+                    wide_one,
+                    wide_batches,
+                    wide_groups,
+                ],
+                NO_PRODUCT,
+            )
         }
     }
 }
