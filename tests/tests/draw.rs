@@ -103,7 +103,7 @@ fn a_sample_is_drawn_step_by_step() {
     assert!(host.draw_until(Some(1), 5, 1).is_err(), "nothing is begun");
     let total = host.draw_until(Some(1), 5, 0).unwrap().total;
     for step in 1..=total {
-        host.answer(&vec![i16::try_from(step).unwrap() * 100; 90]).unwrap();
+        host.answer(&[i16::try_from(step).unwrap() * 100; 90]).unwrap();
         assert!(host.draw_until(Some(1), 5, step + 1).is_err());
         assert!(host.draw_until(Some(1), 6, step).is_err());
         assert_eq!(host.draw_until(Some(1), 5, step).unwrap().done, step);

@@ -85,7 +85,7 @@ impl Way {
             slow,
             is(groups > 0),
             n % w,
-            is(n % w > 0),
+            is(!n.is_multiple_of(w)),
         ]
     }
 }

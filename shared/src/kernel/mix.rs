@@ -29,6 +29,7 @@ fn part<T>(all: &[T], index: usize, len: usize) -> &[T] {
 }
 
 /// Mixes the bases that `gate` names into `y`. `acc` `(n_out)` is scratch.
+#[expect(clippy::too_many_arguments, reason = "the operator has as many regions")]
 pub fn mix<K: Kernel>(
     x: &[i8],
     gate: &[i8],

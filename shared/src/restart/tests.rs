@@ -188,7 +188,8 @@ fn samples_of_a_normal_are_normal() {
 #[test]
 fn schedules_that_do_not_hold_together_are_refused() {
     let (levels, list) = schedule(9, &[(6, 6, 3, 3.0)]);
-    let sound = |change: &dyn Fn(&mut Vec<Level>, &mut Vec<Interval>, &mut u8)| {
+    type Change = dyn Fn(&mut Vec<Level>, &mut Vec<Interval>, &mut u8);
+    let sound = |change: &Change| {
         let (mut levels, mut list, mut main) = (levels.clone(), list.clone(), 9);
         change(&mut levels, &mut list, &mut main);
         Schedule { levels: &levels, main, intervals: &list }.is_sound()
