@@ -17,7 +17,7 @@ torch.set_num_interop_threads(1)
 torch.set_grad_enabled(False)
 
 WORK = work.read()
-DIM, CLASSES, DATA = WORK["dim"], WORK["classes"], WORK["deviation"]
+DIM, CLASSES, DATA, REACH = WORK["dim"], WORK["classes"], WORK["deviation"], WORK["reach"]
 EMBEDDING = {t: torch.tensor(e, dtype=torch.float32) for t, e in WORK["embeddings"]}
 STARTS = torch.tensor(WORK["starts"], dtype=torch.float32)
 
@@ -41,7 +41,7 @@ def one_hot(n):
 
 def slope(x, t, label):
     total = t * t + DATA * DATA
-    f = NET(torch.cat([x * total**-0.5, EMBEDDING[t].expand(len(x), -1), label], 1))
+    f = NET(torch.cat([(x * total**-0.5).clamp(-REACH, REACH), EMBEDDING[t].expand(len(x), -1), label], 1))
     denoised = DATA * DATA / total * x + t * DATA * total**-0.5 * f
     return (x - denoised) / t
 

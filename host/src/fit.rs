@@ -109,9 +109,7 @@ impl Budget {
     }
 
     fn holds(&self, cost: &Cost) -> bool {
-        cost.flash <= self.flash
-            && cost.arena <= self.arena
-            && self.instructions.is_none_or(|most| cost.instructions <= most)
+        cost.flash <= self.flash && cost.arena <= self.arena && self.instructions.is_none_or(|most| cost.bound <= most)
     }
 }
 
@@ -124,6 +122,8 @@ pub struct Cost {
     pub arena: u32,
     /// From the last sample to the scores.
     pub instructions: u32,
+    /// The same at most: what the artifact states.
+    pub bound: u32,
 }
 
 /// A candidate on the front.
@@ -183,7 +183,7 @@ pub fn search(search: &dyn Search, board: &Board, budget: &Budget, place: &Place
             budget.flash,
             cost.arena,
             budget.arena,
-            budget.instructions.map_or(String::new(), |most| format!(", {} instructions of {most}", cost.instructions))
+            budget.instructions.map_or(String::new(), |most| format!(", {} instructions of {most}", cost.bound))
         );
     }
     let share = search.metric().share;
@@ -259,6 +259,7 @@ pub fn lay_out(export: &Export, board: &Board) -> Result<(Aligned, Cost)> {
         flash: bytes.len() as u32,
         arena: artifact.arena_bytes(),
         instructions: infer::instructions(&artifact, board)?,
+        bound: smidgen_shared::cost::instructions(&artifact, infer::core(&board.core)?),
     };
     Ok((bytes, cost))
 }
@@ -303,7 +304,7 @@ mod tests {
 
     fn point(flash: u32, arena: u32, instructions: u32, value: f64) -> Point {
         let quality = Quality { value, by_law: false };
-        Point { candidate: 0, cost: Cost { flash, arena, instructions }, quality, measured: None }
+        Point { candidate: 0, cost: Cost { flash, arena, instructions, bound: instructions }, quality, measured: None }
     }
 
     proptest! {
@@ -332,7 +333,7 @@ mod tests {
             draws in prop::collection::vec((0u32..9, 0u32..9, 0u32..9, 0u32..99), 1..40),
         ) {
             let costs: Vec<Cost> =
-                draws.iter().map(|d| Cost { flash: d.0, arena: d.1, instructions: d.2 }).collect();
+                draws.iter().map(|d| Cost { flash: d.0, arena: d.1, instructions: d.2, bound: d.2 }).collect();
             let qualities: Vec<Option<Quality>> =
                 draws.iter().map(|d| Some(Quality { value: f64::from(d.3), by_law: false })).collect();
             let left: Vec<usize> = (0..draws.len()).collect();
@@ -351,7 +352,7 @@ mod tests {
         let board = Board::find("qemu-m0").unwrap();
         let budget = Budget::of(board, Some(5_000), Some(u32::MAX), Some(9));
         assert_eq!((budget.flash, budget.arena), (5_000, board.ram.arena));
-        assert!(budget.holds(&Cost { flash: 5_000, arena: 1, instructions: 9 }));
-        assert!(!budget.holds(&Cost { flash: 5_000, arena: 1, instructions: 10 }));
+        assert!(budget.holds(&Cost { flash: 5_000, arena: 1, instructions: 8, bound: 9 }));
+        assert!(!budget.holds(&Cost { flash: 5_000, arena: 1, instructions: 9, bound: 10 }));
     }
 }

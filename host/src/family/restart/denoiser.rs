@@ -27,6 +27,10 @@ pub struct Shape {
     pub depth: usize,
     /// σ_d
     pub deviation: f64,
+    /// Largest |c_in·x| that F is shown, none where it sees all. Beyond what training saw F can rise faster than
+    /// x, and a sample that strays there would run away over many restarts; what is cut off at four deviations
+    /// comes back, since then D moves with c_skip·x alone. Exported networks cut off there too.
+    pub reach: Option<f32>,
 }
 
 impl Shape {
@@ -153,7 +157,8 @@ impl Denoise for Running<'_> {
         let c = Precondition::at(sigma, shape.deviation);
         let (skip, out, input) = (c.skip as f32, c.out as f32, c.input as f32);
         let inputs = self.forward.inputs();
-        inputs.iter_mut().zip(x).for_each(|(i, x)| *i = input * x);
+        let reach = shape.reach.unwrap_or(f32::INFINITY);
+        inputs.iter_mut().zip(x).for_each(|(i, x)| *i = (input * x).clamp(-reach, reach));
         for (row, value) in inputs[x.len()..].chunks_exact_mut(self.stride).zip(shape.embedding.at(sigma)) {
             row.fill(value);
         }

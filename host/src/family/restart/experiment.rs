@@ -118,6 +118,7 @@ pub fn task(draw: u64, seed: u64, quick: bool) -> Task {
         hidden: 64,
         depth: 3,
         deviation: set.deviation,
+        reach: None,
     };
     let recipe = Recipe {
         steps: if quick { 2000 } else { 5000 },

@@ -30,7 +30,7 @@ const HELD_OUT: usize = 256;
 /// Samples that the float and the int8 distance are measured on.
 const MEASURED: usize = 1000;
 /// Largest standardised input: beyond four deviations the chip clips.
-const REACH: f32 = 4.0;
+pub const REACH: f32 = 4.0;
 
 /// The graph of a denoiser.
 ///

@@ -205,7 +205,15 @@ mod tests {
 
     #[test]
     fn what_is_known_stays_as_it_is() {
-        let shape = Shape { dim: 6, classes: 0, embedding: Embedding::Logarithm, hidden: 8, depth: 1, deviation: 1.0 };
+        let shape = Shape {
+            dim: 6,
+            classes: 0,
+            embedding: Embedding::Logarithm,
+            hidden: 8,
+            depth: 1,
+            deviation: 1.0,
+            reach: None,
+        };
         let parameters = shape.network().unwrap().initial(3);
         let denoiser = Denoiser { shape, parameters };
         let plan = default_restart(41).unwrap();

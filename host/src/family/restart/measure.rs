@@ -9,7 +9,7 @@ use super::judge::{Figures, Judge};
 use super::matching::wasserstein;
 use super::plan::Plan;
 use super::record::{Measured, Yard};
-use super::sampler::{Ddim, Restart};
+use super::sampler::{Ddim, Edm, Restart};
 use super::search::{Effort, edms, restarts, search};
 use super::set::Set;
 use super::solver::Solver;
@@ -105,7 +105,7 @@ pub fn front() -> Vec<Plan> {
     all.extend([16, 34, 64].map(|n| Plan::ode(Solver::Dpm3, n)));
     all.extend([36, 64, 128].map(|levels| Plan::Ddim(Ddim { levels, eta: 1.0 })));
     all.extend([64, 128, 255].map(|n| Plan::sde(1.0, n)));
-    all.extend([35, 63, 127, 255].map(|n| Plan::edm(0.5, (0.05, 1.0), 1.003, n)));
+    all.extend([18, 32, 64, 128].map(|levels| Plan::Edm(Edm { levels, churn: 10.0, within: (0.1, 1.0), noise: 1.0 })));
     all.extend([41, 64, 127].into_iter().filter_map(default_restart));
     all
 }

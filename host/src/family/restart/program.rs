@@ -67,8 +67,15 @@ mod tests {
 
     #[test]
     fn levels_are_those_of_the_sampler() {
-        let shape =
-            Shape { dim: 64, classes: 10, embedding: Embedding::Fourier, hidden: 176, depth: 3, deviation: 0.75 };
+        let shape = Shape {
+            dim: 64,
+            classes: 10,
+            embedding: Embedding::Fourier,
+            hidden: 176,
+            depth: 3,
+            deviation: 0.75,
+            reach: None,
+        };
         let interval = Interval { low: 0.14, high: 0.5, repeats: 6, levels: 3 };
         let restart = Restart { levels: 9, intervals: vec![interval], noise: 1.0, solver: Solver::Heun };
         let program = program(&restart, &shape, Some(8));

@@ -217,7 +217,7 @@ impl Sampled {
 }
 
 /// Samples that a distance is measured on.
-const SAMPLES: usize = 4000;
+const SAMPLES: usize = 10_000;
 
 fn digits(request: &Reproduce, place: &Place) -> Result<(Vec<Row>, Value)> {
     let (trainings, seeds, samples, effort, sets) = if request.quick {

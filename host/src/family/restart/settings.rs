@@ -136,6 +136,7 @@ impl Settings {
             hidden: self.hidden,
             depth: self.depth,
             deviation: self.deviation.unwrap_or(set.deviation),
+            reach: set.side().map(|_| super::export::REACH),
         }
     }
 

@@ -86,7 +86,7 @@ impl Digits {
             main.iter().chain(&again).filter(|t| **t > 0.0).map(|&t| (t, shape.embedding.at(t))).collect();
         Ok(json!({
             "widths": widths, "parameters": self.denoiser.parameters, "dim": shape.dim, "classes": shape.classes,
-            "deviation": shape.deviation, "start": SIGMA_MAX, "main": main, "again": again, "after": after,
+            "deviation": shape.deviation, "reach": shape.reach, "start": SIGMA_MAX, "main": main, "again": again, "after": after,
             "repeats": interval.repeats, "noise": self.restart.jump(&interval), "embeddings": embeddings,
             "starts": starts.chunks_exact(shape.dim).map(<[f32]>::to_vec).collect::<Vec<_>>(),
         }))

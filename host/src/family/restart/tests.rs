@@ -64,8 +64,8 @@ fn training_lowers_the_loss_below_that_of_the_best_constant() {
     let folder = tempfile::tempdir().unwrap();
     let sets = ["data=moons", "steps=600", "samples=200", "hidden=32"];
     let value = RestartSampling.train(&request(&sets, 1), folder.path(), &place(2)).unwrap();
-    // F's targets have variance 1.
-    assert!(value["losses"][0].as_f64().unwrap() < 0.8, "{}", value["losses"]);
+    // F's targets have variance 1, which is the loss of the best constant.
+    assert!(value["losses"][0].as_f64().unwrap() < 0.9, "{}", value["losses"]);
     let samplers = value["samplers"].as_array().unwrap();
     assert!(samplers.len() > 20 && samplers.iter().all(|s| s["distances"][0].as_f64().unwrap() < 1.5));
     let html = RestartSampling.look(folder.path(), &place(1)).unwrap().html();
