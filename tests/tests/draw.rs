@@ -241,6 +241,11 @@ fn figures() {
             device.draw(Some(3), 7, |_, _| {}).unwrap();
             device.infer(&[900; 90], 1).unwrap();
             let stats = device.stats().unwrap();
+            assert_eq!(
+                device.repeats(),
+                0,
+                "a request was repeated, and counted twice; run again on a quieter machine"
+            );
             let mut counts = device.into_link().stop().unwrap().finish;
             let network = counts.pop().unwrap();
             let (begin, evaluations) = counts.split_first().unwrap();

@@ -87,7 +87,8 @@ pub fn run(args: &RunArgs, model: &Aligned, sampler: &Sampler, workplace: &Place
     let what = wish.label.map_or("a sample".into(), |label| format!("class {label}"));
     let counted = match &instructions {
         Ok(counts) => format!(", {} instructions at most an evaluation", thousands(counts.most())),
-        Err(_) => String::new(),
+        Err(_) if place.is_none() => String::new(),
+        Err(reason) => format!(", instructions not counted ({reason})"),
     };
     output.line(format!("{what}, seed {}: {} evaluations{counted}, on {on}", wish.seed, sample.evaluations));
     output.result(report(&artifact, wish, &sample, picture.as_ref(), &instructions, place.unwrap_or("host")));
@@ -98,6 +99,14 @@ pub fn run(args: &RunArgs, model: &Aligned, sampler: &Sampler, workplace: &Place
 pub struct Evaluations(Vec<u64>);
 
 impl Evaluations {
+    /// From the stretches of one draw: the first begins the sample, with noise and no evaluation.
+    fn of(stretches: &[u64], evaluations: usize) -> Result<Self, String> {
+        match stretches.split_first() {
+            Some((_, rest)) if rest.len() == evaluations => Ok(Evaluations(rest.to_vec())),
+            _ => Err("a request was repeated, and counted twice; draw again".into()),
+        }
+    }
+
     fn most(&self) -> u64 {
         self.0.iter().copied().max().unwrap_or(0)
     }
@@ -122,9 +131,9 @@ fn on_emulated(
         bar.set_position(done.into());
     })?;
     bar.finish_and_clear();
-    // The first stretch begins the sample: noise, and no evaluation.
     let counts = device.into_link().stop();
-    Ok((sample, counts.map(|counts| Evaluations(counts.finish.into_iter().skip(1).collect()))))
+    let counts = counts.and_then(|counts| Evaluations::of(&counts.finish, sample.evaluations.into()));
+    Ok((sample, counts))
 }
 
 fn report(
@@ -180,6 +189,14 @@ impl Picture {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn instructions_are_those_of_one_draw() {
+        let counts = Evaluations::of(&[15, 100, 120], 2).unwrap();
+        assert_eq!((counts.most(), counts.0.len()), (120, 2));
+        assert!(Evaluations::of(&[15, 100, 3, 120], 2).is_err());
+        assert!(Evaluations::of(&[], 2).is_err());
+    }
 
     #[test]
     fn a_wish_is_read_or_refused() {
