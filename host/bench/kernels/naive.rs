@@ -49,6 +49,7 @@ fn infer(x: &[i8], a: &mut [i8; LARGEST], b: &mut [i8; LARGEST], scores: &mut [i
 
 macro_rules! marks {
     ($($name:ident)*) => { $(
+        // SAFETY: no other symbol of the image has this name.
         #[unsafe(no_mangle)]
         #[inline(never)]
         extern "C" fn $name() {
@@ -59,6 +60,7 @@ macro_rules! marks {
 }
 marks!(smidgen_mark_finish_start smidgen_mark_finish_stop smidgen_mark_push_start smidgen_mark_push_stop);
 
+// SAFETY: the start-up code alone calls it, by this name.
 #[unsafe(no_mangle)]
 extern "C" fn main() -> ! {
     let (mut a, mut b, mut scores) = ([0; LARGEST], [0; LARGEST], [0; LARGEST]);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::DoesNotHold;
 use crate::device::Board;
 use crate::family::{Place, find};
-use crate::fit::{Budget, Candidate, Cost, Found, Metric, Point, lay_out, measure, search};
+use crate::fit::{Budget, Candidate, Cost, Found, Metric, Point, UNKNOWN, lay_out, measure, search};
 use crate::interrupt;
 use crate::output::thousands;
 use crate::report::{Axis, FrontPlot, FrontPoint, FrontSeries, Page, Section, write_atomic};
@@ -137,11 +137,15 @@ pub fn run(args: &FitArgs, place: &Place) -> Result<()> {
     Ok(())
 }
 
-/// The largest share by which a measured cost differs from the predicted one.
+/// The largest share by which a measured cost differs from the predicted one; up to 64 bytes of flash, the part of an
+/// artifact that weights decide, are no error.
 fn worst(found: &Found) -> f64 {
     let off = |a: u32, b: u32| (f64::from(a) - f64::from(b)).abs() / f64::from(b.max(1));
     let each = found.front.iter().filter_map(|p| Some((p.cost, p.measured?.1)));
-    each.flat_map(|(a, b)| [off(a.flash, b.flash), off(a.arena, b.arena), off(a.instructions, b.instructions)])
+    let flash = |a: Cost, b: Cost| {
+        if (b.flash..=b.flash + 2 * UNKNOWN).contains(&a.flash) { 0.0 } else { off(a.flash, b.flash) }
+    };
+    each.flat_map(|(a, b)| [flash(a, b), off(a.arena, b.arena), off(a.instructions, b.instructions)])
         .fold(0.0, f64::max)
 }
 
