@@ -15,6 +15,7 @@ use crate::engine::in_parallel;
 use crate::family::{Export, Place};
 use crate::infer::{self, description};
 use crate::interrupt;
+use crate::output::thousands;
 use crate::verify;
 
 /// What a family offers to a search.
@@ -73,6 +74,25 @@ pub struct Metric {
     pub share: bool,
 }
 
+impl Metric {
+    /// A figure as a reader sees it: a share in %, a loss by its power of ten.
+    pub fn figure(&self, value: f64) -> String {
+        if self.share { format!("{:.1}", 100.0 * value) } else { format!("{value:.2e}") }
+    }
+
+    /// Its name, with the unit.
+    pub fn title(&self) -> String {
+        if self.share { format!("{}, %", self.name) } else { self.name.clone() }
+    }
+}
+
+impl Quality {
+    /// The figure in words, and whether a law gave it.
+    pub fn in_words(&self, metric: &Metric) -> String {
+        metric.figure(self.value) + if self.by_law { " by law" } else { "" }
+    }
+}
+
 /// A figure, and where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quality {
@@ -106,6 +126,17 @@ impl Budget {
     pub fn of(board: &Board, flash: Option<u32>, arena: Option<u32>, instructions: Option<u32>) -> Budget {
         let least = |most: u32, asked: Option<u32>| asked.map_or(most, |asked| asked.min(most));
         Budget { flash: least(board.slots.bytes, flash), arena: least(board.ram.arena, arena), instructions }
+    }
+
+    /// `at most 96,256 bytes of flash, 8,192 of arena`
+    pub fn in_words(&self) -> String {
+        let instructions = self.instructions.map(|most| format!(", {} instructions", thousands(most.into())));
+        format!(
+            "at most {} bytes of flash, {} of arena{}",
+            thousands(self.flash.into()),
+            thousands(self.arena.into()),
+            instructions.unwrap_or_default()
+        )
     }
 
     fn holds(&self, cost: &Cost) -> bool {

@@ -8,18 +8,6 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
-static CLOSED: AtomicBool = AtomicBool::new(false);
-
-/// A line on stdout. A reader that has gone stops no work: the verb goes on without words.
-fn print(line: &str) {
-    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
-        CLOSED.store(true, Ordering::Relaxed);
-        if error.kind() != ErrorKind::BrokenPipe {
-            eprintln!("warning: standard output cannot be written: {error}");
-        }
-    }
-}
-
 /// How a verb was asked to speak.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Output {
@@ -100,6 +88,19 @@ impl Output {
         bar.set_prefix(what.to_string());
         bar.enable_steady_tick(Duration::from_millis(250));
         bar
+    }
+}
+
+/// Whether a line on stdout had no reader.
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// A line on stdout. A reader that has gone stops no work: the verb goes on without words.
+fn print(line: &str) {
+    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
+        CLOSED.store(true, Ordering::Relaxed);
+        if error.kind() != ErrorKind::BrokenPipe {
+            eprintln!("warning: standard output cannot be written: {error}");
+        }
     }
 }
 

@@ -4,6 +4,7 @@ pub mod calls;
 pub mod costs;
 mod denoiser;
 pub mod random;
+mod ready;
 pub mod source;
 mod spar;
 
@@ -12,6 +13,7 @@ use smidgen::graph::{Class, Graph, Input, Matrix, Node, Op, Smooth};
 use smidgen_shared::cost::Core;
 
 pub use denoiser::{denoiser, denoiser_graph, sampler};
+pub use ready::ready;
 pub use spar::{Spar, spar};
 
 /// A generator for tests: the 64-bit linear congruential one of Knuth.

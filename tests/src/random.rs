@@ -81,7 +81,7 @@ fn int16(inputs: &[Vec<f32>]) -> Vec<Vec<i16>> {
 fn vector(r: &mut Lcg, weights: usize) -> Made {
     // Beyond 256 columns sparse matrices are stored otherwise: some models begin with such a one.
     let wide = r.draw() < -0.5;
-    let n = if wide { r.range(257, 900) } else { r.size(3, 256) };
+    let n = if wide { r.range(257, 900) } else { r.size(1, 256) };
     let mean = r.values(n).iter().map(|v| (v * 300.0).round()).collect();
     let first = Op::Standardise { mean, deviation: vec![700.0; n], clip: 3.0 };
     let mut nodes = vec![Node { name: format!("{n} values"), op: first }];
@@ -174,7 +174,7 @@ fn layers(r: &mut Lcg, input: Input, mut nodes: Vec<Node>, mut width: usize, wei
     for _ in 0..depth {
         let x = nodes.len() - 1;
         let most = (left / (2 * width)).clamp(2, 220);
-        let n_out = r.size(2, most + 1);
+        let n_out = r.size(1, most + 1);
         match r.range(0, 10) {
             0 => {
                 put(&mut nodes, "unit-rms".into(), Op::UnitRms { x });
@@ -233,7 +233,7 @@ fn layers(r: &mut Lcg, input: Input, mut nodes: Vec<Node>, mut width: usize, wei
         }
     }
     let x = nodes.len() - 1;
-    let n_out = r.range(2, 24);
+    let n_out = r.range(1, 24);
     let mut classes = Vec::new();
     if r.draw() < 0.0 {
         let handicaps = if r.draw() < 0.0 { vec![0.1; n_out] } else { vec![0.0; n_out] };
@@ -247,9 +247,9 @@ fn layers(r: &mut Lcg, input: Input, mut nodes: Vec<Node>, mut width: usize, wei
     Graph { family: "test".into(), input, nodes, classes }
 }
 
-/// A monitor of sums of products, sines, cosines and roots, in fixed point or, where `float`, in f32 as likely.
+/// A monitor of sums of products, sines, cosines and roots, in fixed point or, where `float`, mostly in f32.
 fn laws(r: &mut Lcg, float: bool) -> Made {
-    let float = float && r.draw() < 0.0;
+    let float = float && r.draw() < 0.3;
     let n = r.range(1, 9);
     let mut steps: Vec<Step> = Vec::new();
     for _ in 0..r.range(1, 60) {

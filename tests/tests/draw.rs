@@ -5,25 +5,13 @@ use std::process::{Command, Stdio};
 use proptest::prelude::*;
 use serde_json::Value;
 use smidgen::compress::{Aligned, Interval, pack};
-use smidgen::device::{Board, Device, Firmware, Qemu, qemu_version};
+use smidgen::device::{Board, Device, Qemu};
 use smidgen::infer::{Host, Oracle, packing};
 use smidgen::verify::{compare_draws, compare_kernels, draws, start};
 use smidgen_shared::artifact::{Bound, Error, Header, Items, Sampler};
 use smidgen_shared::kernel::Portable;
 use smidgen_shared::run::Runner;
-use smidgen_tests::{denoiser, sampler};
-
-/// Whether the board's emulator and target are there.
-fn ready(test: &str, board: &Board) -> bool {
-    let lacks = match qemu_version(&board.machine().unwrap().qemu) {
-        Err(error) => Some(error),
-        Ok(_) => Firmware::of(board).err().filter(|error| error.to_string().contains("rustup target add")),
-    };
-    if let Some(error) = &lacks {
-        println!("SKIPPED {test} on {}: {error:#}", board.name);
-    }
-    lacks.is_none()
-}
+use smidgen_tests::{denoiser, ready, sampler};
 
 #[test]
 fn boards_with_an_fpu_draw_the_hosts_bits_and_the_others_refuse() {

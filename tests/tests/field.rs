@@ -8,11 +8,11 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use smidgen::compress::{Aligned, sign};
-use smidgen::device::{Board, Device, Explanation, Firmware, Kept, Link, Qemu, kept, qemu_version, score_of};
+use smidgen::device::{Board, Device, Explanation, Kept, Link, Qemu, kept, score_of};
 use smidgen::infer::Host;
 use smidgen::verify::{channels, start};
 use smidgen_shared::artifact::{Bound, Items};
-use smidgen_tests::{Spar, spar};
+use smidgen_tests::{Spar, ready, spar};
 
 fn model() -> &'static Spar {
     static MODEL: OnceLock<Spar> = OnceLock::new();
@@ -24,17 +24,6 @@ fn other(counter: u32) -> Aligned {
     let mut other = model().model.clone();
     sign(&mut other, &ed25519_compact::KeyPair::from_seed(ed25519_compact::Seed::new([1; 32])), counter).unwrap();
     other
-}
-
-fn ready(test: &str, board: &Board) -> bool {
-    let lacks = match qemu_version(&board.machine().unwrap().qemu) {
-        Err(error) => Some(error),
-        Ok(_) => Firmware::of(board).err().filter(|error| error.to_string().contains("rustup target add")),
-    };
-    if let Some(error) = &lacks {
-        println!("SKIPPED {test} on {}: {error:#}", board.name);
-    }
-    lacks.is_none()
 }
 
 fn number(variable: &str, default: u64) -> u64 {

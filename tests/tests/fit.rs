@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use smidgen::device::{Board, Firmware, qemu_version};
+use smidgen::device::Board;
+use smidgen_tests::ready;
 
 fn smidgen(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_smidgen-under-test"));
@@ -19,31 +20,19 @@ fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", stderr(output)))
 }
 
-fn ready(test: &str) -> bool {
-    let board = Board::find("qemu-m4").unwrap();
-    let lacks = match qemu_version(&board.machine().unwrap().qemu) {
-        Err(error) => Some(error),
-        Ok(_) => Firmware::of(board).err().filter(|error| error.to_string().contains("rustup target add")),
-    };
-    if let Some(error) = &lacks {
-        println!("SKIPPED {test}: {error:#}");
-    }
-    lacks.is_none()
-}
-
 fn path(folder: &Path, name: &str) -> String {
     folder.join(name).to_string_lossy().into_owned()
 }
 
 #[test]
 fn the_best_within_a_budget_is_written() {
-    if !ready("the_best_within_a_budget_is_written") {
+    if !ready("the_best_within_a_budget_is_written", Board::find("qemu-m0").unwrap()) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let out = path(folder.path(), "fit");
     let arguments =
-        ["fit", "lottery", "--board", "qemu-m4", "--flash", "1000", "--set", "steps=300", "--json", "-o", &out];
+        ["fit", "lottery", "--board", "qemu-m0", "--flash", "1000", "--set", "steps=300", "--json", "-o", &out];
     let output = smidgen(&arguments);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let found = json(&output);

@@ -2,12 +2,12 @@
 //! shapes, compared operator by operator; and packings that a board does not know are refused.
 
 use smidgen::compress::{Aligned, Description, export, pack};
-use smidgen::device::{Board, Firmware, qemu_version};
+use smidgen::device::Board;
 use smidgen::graph::{Graph, Input, Node, Op};
 use smidgen::infer::{Host, Oracle, packing};
 use smidgen::verify::{compare, start};
 use smidgen_shared::kernel::Packing;
-use smidgen_tests::{Lcg, artifact, graph};
+use smidgen_tests::{Lcg, artifact, graph, ready};
 
 /// Pairs of layers a model.
 const PAIRS: usize = 27;
@@ -46,16 +46,6 @@ fn raw(inputs: &[Vec<f32>], n: usize) -> Vec<Vec<i16>> {
     inputs.iter().take(n).map(|input| input.iter().map(|&v| v as i16).collect()).collect()
 }
 
-fn ready(board: &Board) -> bool {
-    let lacks = qemu_version(&board.machine().unwrap().qemu)
-        .err()
-        .or_else(|| Firmware::of(board).err().filter(|error| error.to_string().contains("rustup target add")));
-    if let Some(error) = &lacks {
-        println!("SKIPPED packed models on {}: {error:#}", board.name);
-    }
-    lacks.is_none()
-}
-
 /// Random shapes, and the model with every operator.
 fn models() -> Vec<(Aligned, Vec<Vec<i16>>)> {
     let mut models: Vec<(Aligned, Vec<Vec<i16>>)> = (1..3)
@@ -71,7 +61,7 @@ fn models() -> Vec<(Aligned, Vec<Vec<i16>>)> {
 #[test]
 fn a_packed_model_gives_the_hosts_bits_on_its_board() {
     let models = models();
-    for board in Board::emulated().filter(|board| ready(board)) {
+    for board in Board::emulated().filter(|board| ready("a_packed_model_gives_the_hosts_bits_on_its_board", board)) {
         let packing = packing(board).unwrap();
         for (portable, inputs) in &models {
             let packed = pack(portable, packing).unwrap();
@@ -109,7 +99,7 @@ fn every_packing_gives_the_portable_bits_on_the_host() {
 #[test]
 fn a_board_names_a_packing_that_is_not_its_own() {
     let board = Board::find("qemu-m3").unwrap();
-    if !ready(board) {
+    if !ready("a_board_names_a_packing_that_is_not_its_own", board) {
         return;
     }
     let other = pack(&artifact(6, 1), Packing::HighLow).unwrap();

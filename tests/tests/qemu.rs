@@ -7,11 +7,11 @@
 use std::sync::{Mutex, OnceLock};
 
 use smidgen::compress::{Aligned, rewrite_weight};
-use smidgen::device::{Board, Device, Link, Qemu, qemu_version};
+use smidgen::device::{Board, Device, Link, Qemu};
 use smidgen::infer::Host;
 use smidgen::verify::{channels, compare, count, start};
 use smidgen_shared::artifact::{Bound, Items};
-use smidgen_tests::{Spar, spar};
+use smidgen_tests::{Spar, ready, spar};
 
 /// The board that runs every held-out window.
 const THOROUGH: &str = "qemu-m4";
@@ -30,20 +30,6 @@ fn model() -> &'static Spar {
 fn spread(windows: &[Vec<i16>], n: usize) -> Vec<Vec<i16>> {
     let n = n.min(windows.len());
     (0..n).map(|i| windows[i * windows.len() / n].clone()).collect()
-}
-
-/// Whether the board's emulator and target are there; a line that says which is not.
-fn ready(test: &str, board: &Board) -> bool {
-    let lacks = match qemu_version(&board.machine().unwrap().qemu) {
-        Err(error) => Some(error),
-        Ok(_) => {
-            smidgen::device::Firmware::of(board).err().filter(|error| error.to_string().contains("rustup target add"))
-        }
-    };
-    if let Some(error) = &lacks {
-        println!("SKIPPED {test} on {}: {error:#}", board.name);
-    }
-    lacks.is_none()
 }
 
 /// Runs `work` on every board that is ready, two at a time.

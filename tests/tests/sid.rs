@@ -4,10 +4,11 @@ use std::fs;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-use smidgen::device::{Board, Firmware, qemu_version};
+use smidgen::device::Board;
 use smidgen::infer::Host;
 use smidgen::verify::{compare, count, start};
 use smidgen_shared::artifact::{Bound, Items};
+use smidgen_tests::ready;
 
 fn smidgen(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_smidgen-under-test"));
@@ -84,13 +85,7 @@ fn mistakes_say_what_is_right() {
 }
 
 fn on_boards(test: &str, work: impl Fn(&Board)) {
-    for board in Board::emulated() {
-        let lacks = qemu_version(&board.machine().unwrap().qemu).err().or_else(|| Firmware::of(board).err());
-        match lacks {
-            Some(error) => println!("SKIPPED {test} on {}: {error:#}", board.name),
-            None => work(board),
-        }
-    }
+    Board::emulated().filter(|board| ready(test, board)).for_each(work);
 }
 
 /// Kepler with a fault: host and all boards give the same scores and the same first alarm; a board without an FPU

@@ -1,12 +1,12 @@
 //! A pruned net on boards: the host's bits, and its instructions beside those of its dense self.
 
 use smidgen::compress::{Aligned, Description, Exported, Layout, export};
-use smidgen::device::{Board, Firmware, qemu_version};
+use smidgen::device::Board;
 use smidgen::verify::{compare, count, start};
 use smidgen_shared::artifact::{Bound, Items};
 use smidgen_shared::cost::Core;
 use smidgen_shared::op::Op;
-use smidgen_tests::pruned_mlp;
+use smidgen_tests::{pruned_mlp, ready};
 
 /// Weights that are not 0.
 const DENSITY: f32 = 0.05;
@@ -48,16 +48,6 @@ fn counted(board: &Board, bytes: &Aligned, inputs: &[Vec<i16>]) -> Option<u64> {
     Some(most)
 }
 
-fn ready(board: &Board) -> bool {
-    let lacks = qemu_version(&board.machine().unwrap().qemu)
-        .err()
-        .or_else(|| Firmware::of(board).err().filter(|error| error.to_string().contains("rustup target add")));
-    if let Some(error) = &lacks {
-        println!("SKIPPED a pruned net on {}: {error:#}", board.name);
-    }
-    lacks.is_none()
-}
-
 #[test]
 fn a_pruned_net_gives_the_hosts_bits_and_takes_an_eighth_of_the_instructions() {
     let (sparse, inputs) = model(Layout::Auto);
@@ -65,7 +55,7 @@ fn a_pruned_net_gives_the_hosts_bits_and_takes_an_eighth_of_the_instructions() {
     let (dense, _) = model(Layout::Dense);
     for name in ["qemu-m4", "qemu-m0"] {
         let board = Board::find(name).unwrap();
-        if !ready(board) {
+        if !ready("a_pruned_net_gives_the_hosts_bits_and_takes_an_eighth_of_the_instructions", board) {
             continue;
         }
         board.check_fit(sparse.len(), sparse.artifact().unwrap().arena_bytes() as usize, "").unwrap();

@@ -12,7 +12,7 @@ use crate::family::{Place, find};
 use crate::fit::{Budget, Candidate, Cost, Found, Metric, Point, UNKNOWN, lay_out, measure, search};
 use crate::interrupt;
 use crate::output::thousands;
-use crate::report::{Axis, FrontPlot, FrontPoint, FrontSeries, Page, Section, write_atomic};
+use crate::report::{Axis, Cell, FrontPlot, FrontPoint, FrontSeries, Page, Section, Table, write_atomic};
 use crate::run::Request;
 
 /// How far a count may lie from what was predicted.
@@ -76,14 +76,7 @@ pub fn run(args: &FitArgs, place: &Place) -> Result<()> {
         alone: true,
         ..Request::default()
     };
-    output.line(format!(
-        "fit     {} for {}: at most {} bytes of flash, {} of arena{}",
-        args.family,
-        board.name,
-        thousands(budget.flash.into()),
-        thousands(budget.arena.into()),
-        budget.instructions.map_or(String::new(), |most| format!(", {} instructions", thousands(most.into())))
-    ));
+    output.line(format!("fit     {} for {}: {}", args.family, board.name, budget.in_words()));
     let mut outcome = None;
     family.search(&request, place, &mut |space| {
         let mut found = search(space, board, &budget, place)?;
@@ -163,30 +156,27 @@ fn describe(point: &Point, candidates: &[Candidate], metric: &Metric) -> Value {
 
 fn show(found: &Found, candidates: &[Candidate], metric: &Metric, counted: bool, place: &Place) {
     let output = place.output;
-    let figure = |v: f64| if metric.share { format!("{:.1} %", 100.0 * v) } else { format!("{v:.2e}") };
     let rows: Vec<Vec<String>> = found
         .front
         .iter()
         .enumerate()
         .map(|(i, p)| {
             let mark = if i == found.chosen { "→ " } else { "  " };
-            let by_law = if p.quality.by_law { " by law" } else { "" };
             vec![
                 format!("{mark}{}", candidates[p.candidate].name),
                 thousands(p.cost.flash.into()),
                 thousands(p.cost.arena.into()),
                 thousands(p.cost.instructions.into()),
                 p.measured.map_or("–".into(), |m| thousands(m.1.instructions.into())),
-                figure(p.quality.value) + by_law,
-                p.measured.map_or("–".into(), |m| figure(m.0)),
+                p.quality.in_words(metric),
+                p.measured.map_or("–".into(), |m| metric.figure(m.0)),
             ]
         })
         .collect();
     output.line("");
-    let held = format!("{}, held out", metric.name);
-    let test = format!("{}, test", metric.name);
+    let held = format!("{}, held out", metric.title());
     let counted = if counted { "counted" } else { "after training" };
-    output.table(&["model", "flash", "arena", "instructions", counted, held.as_str(), test.as_str()], &rows);
+    output.table(&["model", "flash", "arena", "instructions", counted, held.as_str(), "test"], &rows);
     if found.over.0 > 0 {
         output.line(format!("\n{} of {} candidates were over the budget", found.over.0, candidates.len()));
     }
@@ -216,13 +206,7 @@ fn page(found: &Found, candidates: &[Candidate], metric: &Metric, board: &Board,
                 from its training for the search; dropped ones as far as they came.";
     let chosen = &found.front[found.chosen];
     Page::new(format!("What fits {}", board.name))
-        .subtitle(format!(
-            "at most {} bytes of flash, {} of arena{}; best: {}",
-            thousands(budget.flash.into()),
-            thousands(budget.arena.into()),
-            budget.instructions.map_or(String::new(), |most| format!(", {} instructions", thousands(most.into()))),
-            candidates[chosen.candidate].name
-        ))
+        .subtitle(format!("{}; best: {}", budget.in_words(), candidates[chosen.candidate].name))
         .section(
             Section::new("Quality against cost")
                 .text(note)
@@ -234,16 +218,13 @@ fn page(found: &Found, candidates: &[Candidate], metric: &Metric, board: &Board,
 }
 
 fn table(found: &Found, candidates: &[Candidate], metric: &Metric) -> Section {
-    use crate::report::{Cell, Table};
-    let figure = |v: f64| if metric.share { format!("{:.1}", 100.0 * v) } else { format!("{v:.2e}") };
-    let name = if metric.share { format!("{}, %", metric.name) } else { metric.name.clone() };
     let mut table = Table::new([
         "model".to_string(),
         "flash".into(),
         "arena".into(),
         "instructions".into(),
         "after training".into(),
-        format!("{name}, held out"),
+        format!("{}, held out", metric.title()),
         "test".into(),
         "--set".into(),
     ]);
@@ -254,8 +235,8 @@ fn table(found: &Found, candidates: &[Candidate], metric: &Metric) -> Section {
             u64::from(p.cost.arena).into(),
             u64::from(p.cost.instructions).into(),
             p.measured.map_or(Cell::Missing, |m| u64::from(m.1.instructions).into()),
-            (figure(p.quality.value) + if p.quality.by_law { " by law" } else { "" }).into(),
-            p.measured.map_or(Cell::Missing, |m| figure(m.0).into()),
+            p.quality.in_words(metric).into(),
+            p.measured.map_or(Cell::Missing, |m| metric.figure(m.0).into()),
             candidates[p.candidate].sets.join(" ").into(),
         ]);
         if i == found.chosen {

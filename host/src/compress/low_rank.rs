@@ -109,7 +109,7 @@ pub fn export_factored(
         let dense = figures(&best)?;
         let mut entry =
             Factored { node: graph.nodes[i].name.clone(), shape: (w.cols, w.rows), rank: None, dense, thin: None };
-        let directions = Directions::of(&current, i, *x, w, b, inputs)?;
+        let directions = Directions::of(&current, *x, w, b, inputs)?;
         for rank in RANKS.into_iter().filter(|r| r * (w.rows + w.cols) < w.rows * w.cols) {
             let mut thinner = current.clone();
             thinner.nodes[i].op = directions.pair(*x, w, b, rank);
@@ -138,12 +138,11 @@ struct Directions {
 }
 
 impl Directions {
-    fn of(graph: &Graph, node: usize, x: usize, w: &Matrix, b: &[f32], inputs: &[Vec<f32>]) -> Result<Directions> {
+    fn of(graph: &Graph, x: usize, w: &Matrix, b: &[f32], inputs: &[Vec<f32>]) -> Result<Directions> {
         let n = w.rows;
         let mut outputs = Mat::<f64>::zeros(inputs.len(), n);
         for (i, input) in inputs.iter().enumerate() {
             let before = graph.run(input);
-            debug_assert!(x < node);
             for (j, y) in crate::graph::affine(w, &before[x], b).into_iter().enumerate() {
                 outputs[(i, j)] = y.into();
             }

@@ -175,10 +175,24 @@ pub fn of_operator(op: &Op, packing: Packing, core: Core) -> Work {
             if z.len > 0 {
                 terms = plus(terms, way.product(z.len, x.len), keep);
             }
-            let (wide, based) = (flag(width == Width::I16, y.len), flag(base.is_some(), y.len));
+            // A mixture with a residual, alone in giving int16, has one region more and sums one vector more.
+            let (based, wide) = (flag(base.is_some(), y.len), flag(width == Width::I16, y.len));
+            let ranks = flag(z.len > 0, keep * z.len.div_ceil(packing.height() as u32));
             Work::new(
                 way.kind(Kind::Mix, Kind::PackedMix),
-                [1, bytes, keep, keep * y.len, keep * z.len, y.len, wide, based, flag(z.len > 0, keep)],
+                [
+                    1,
+                    bytes,
+                    flag(base.is_some(), 1),
+                    keep,
+                    keep * y.len,
+                    keep * z.len,
+                    y.len,
+                    wide,
+                    based,
+                    flag(z.len > 0, keep),
+                    ranks,
+                ],
                 terms,
             )
         }
