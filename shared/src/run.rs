@@ -131,7 +131,7 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
             return Err(Error::WrongStep);
         }
         if let Input::Window { spec, state } = self.artifact.manifest().input {
-            let Some(Op::Standardise { y, rows }) = self.artifact.ops().next() else { return Err(Error::Corrupt) };
+            let Some(&Op::Standardise { y, rows }) = self.artifact.first_op() else { return Err(Error::Corrupt) };
             let rows = self.artifact.rows(rows, y.len as usize).map_err(|_| Error::Corrupt)?;
             let state = Region { at: state, len: spec.state_words() as u32 };
             let [state, y] = views(self.arena, &[(state, Width::I32), (y, Width::I8)])?;
@@ -151,7 +151,7 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
 
     /// Runs the operators after the first on `input`, the first operator's output (int8).
     pub fn infer(&mut self, input: &[i8], last: Option<u8>) -> Result<(), Error> {
-        let (region, width) = self.artifact.ops().next().ok_or(Error::Corrupt)?.output();
+        let (region, width) = self.artifact.first_op().ok_or(Error::Corrupt)?.output();
         let y = i8s(get(self.arena, region, width)?)?;
         if y.len() != input.len() {
             return Err(Error::WrongChannels);
@@ -350,15 +350,15 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
 
 /// Value `i` of a vector, standardised or embedded.
 fn take(artifact: &Artifact<'_>, arena: &mut [u8], i: usize, value: i16) -> Result<(), Error> {
-    match artifact.ops().next() {
-        Some(Op::Standardise { y, rows }) => {
+    match artifact.first_op() {
+        Some(&Op::Standardise { y, rows }) => {
             let rows = artifact.rows(rows, y.len as usize).map_err(|_| Error::Corrupt)?;
             let y = i8s(get(arena, y, Width::I8)?)?;
             if let (Some(y), Some(row)) = (y.get_mut(i), rows.get(i)) {
                 *y = requant_i8(i32::from(value).wrapping_add(row.bias), row.multiplier, -127);
             }
         }
-        Some(Op::Embed { y, vocabulary, dim, table }) => {
+        Some(&Op::Embed { y, vocabulary, dim, table }) => {
             let size = usize::from(vocabulary) * usize::from(dim);
             let table = artifact.i8s(table, size).map_err(|_| Error::Corrupt)?;
             kernel::embed(value, table, vocabulary, dim, i, i8s(get(arena, y, Width::I8)?)?);

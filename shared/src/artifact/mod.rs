@@ -131,7 +131,8 @@ pub struct Artifact<'a> {
     manifest: Manifest<'a>,
     weights: &'a [u8],
     golden: Golden<'a>,
-    /// The operators after the first: where they begin is known only once the first is decoded.
+    /// The first operator, decoded once: it is asked for with every value.
+    first: Option<Op>,
     later: Ops<'a>,
 }
 
@@ -150,8 +151,8 @@ impl<'a> Artifact<'a> {
         let manifest: Manifest = postcard::from_bytes(section(header.manifest)?).map_err(|_| Error::BadManifest)?;
         let golden: Golden = postcard::from_bytes(section(header.golden)?).map_err(|_| Error::BadManifest)?;
         let mut later = Ops::new(manifest.ops, manifest.op_count);
-        later.next();
-        let artifact = Artifact { header, manifest, weights: section(header.weights)?, golden, later };
+        let first = later.next();
+        let artifact = Artifact { header, manifest, weights: section(header.weights)?, golden, first, later };
         check::check(&artifact)?;
         Ok(artifact)
     }
@@ -195,6 +196,11 @@ impl<'a> Artifact<'a> {
     /// The operators in order.
     pub fn ops(&self) -> Ops<'a> {
         Ops::new(self.manifest.ops, self.manifest.op_count)
+    }
+
+    /// The first operator: it takes the input.
+    pub fn first_op(&self) -> Option<&Op> {
+        self.first.as_ref()
     }
 
     /// The operators after the first.
