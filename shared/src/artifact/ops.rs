@@ -6,7 +6,7 @@
 use crate::op::{Layout, Op, Region, Width};
 
 /// The operators of a manifest, in order. Ends early where one does not decode.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Ops<'a> {
     bytes: &'a [u8],
     left: u8,
@@ -53,9 +53,19 @@ impl Fields<'_> {
 
     #[inline(never)]
     fn word(&mut self) -> Option<u32> {
-        let mut bytes = self.0;
-        let mut word = 0;
-        let mut shift = 0;
+        // Most words have one byte or two.
+        let (&first, rest) = self.0.split_first()?;
+        if first < 128 {
+            self.0 = rest;
+            return Some(first.into());
+        }
+        let (&second, rest) = rest.split_first()?;
+        let mut word = u32::from(first & 127) | u32::from(second & 127) << 7;
+        if second < 128 {
+            self.0 = rest;
+            return Some(word);
+        }
+        let (mut bytes, mut shift) = (rest, 14);
         // At most five bytes.
         while let Some((&byte, rest)) = bytes.split_first()
             && shift < 35
