@@ -1,6 +1,6 @@
 """Writes a chain of dense layers as a TFLite file, which MicroFlow compiles (host/src/cli/bench/peers/microflow.rs).
 
-    python microflow.py WORK.json MODEL.tflite
+    python to_tflite.py WORK.json MODEL.tflite
 
 WORK: {"layers": [{"weights": [[float]] (n_out, n_in), "biases": [float], "relu": bool}], "inputs": [[float]]}.
 As TFLite's converter does it: weights symmetric, one scale a tensor, |w| at most 127; activations int8 with one scale and
