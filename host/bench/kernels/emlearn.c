@@ -3,14 +3,17 @@
 #include "net.h"
 #include "expected.h"
 
-static float a[net_activations_length], b[net_activations_length];
-
-__attribute__((noinline)) static void infer(void) { net_infer(INPUT, INPUTS, a, b, net_activations_length); }
+/* eml_net_infer, which leaves its scores in activations2, takes nets of two layers and more. */
+__attribute__((noinline)) static void infer(void) {
+    if (net.n_layers == 1) eml_net_layer_forward(&net.layers[0], INPUT, INPUTS, net.activations2, net.activations_length);
+    else eml_net_infer(&net, INPUT, INPUTS);
+}
 
 #define MARK(name) __attribute__((noinline)) void name(void) { __asm__ volatile(""); }
 MARK(smidgen_mark_finish_start) MARK(smidgen_mark_finish_stop) MARK(smidgen_mark_push_start) MARK(smidgen_mark_push_stop)
 
 static int right(void) {
+    const float *b = net.activations2;
     int largest = 0, ours = 0;
     for (int i = 0; i < OUTPUTS; i++) {
         float off = b[i] - SCORES[i];
@@ -35,7 +38,7 @@ int main(void) {
     smidgen_mark_finish_start();
     infer();
     smidgen_mark_finish_stop();
-    for (;;) __asm__ volatile("" ::"m"(b));
+    for (;;) __asm__ volatile("" ::"m"(*net.activations2));
 }
 
 extern int stack_top;
