@@ -392,12 +392,7 @@ fn pair<'a>(
         let (low, high) = arena.split_at_mut_checked(second.start)?;
         Some([low.get_mut(first)?, high.get_mut(..second.len())?])
     };
-    if a.end <= b.start {
-        split(arena, a, b)
-    } else {
-        split(arena, b, a).map(|[b, a]| [a, b])
-    }
-    .ok_or(Error::Corrupt)
+    if a.end <= b.start { split(arena, a, b) } else { split(arena, b, a).map(|[b, a]| [a, b]) }.ok_or(Error::Corrupt)
 }
 
 pub(crate) fn get(arena: &mut [u8], region: Region, width: Width) -> Result<&mut [u8], Error> {
