@@ -134,7 +134,7 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
             let Some(&Op::Standardise { y, rows }) = self.artifact.first_op() else { return Err(Error::Corrupt) };
             let rows = self.artifact.rows(rows, y.len as usize).map_err(|_| Error::Corrupt)?;
             let state = Region { at: state, len: spec.state_words() as u32 };
-            let [state, y] = views(self.arena, &[(state, Width::I32), (y, Width::I8)])?;
+            let [state, y] = pair(self.arena, (state, Width::I32), (y, Width::I8))?;
             let (state, y) = (bytemuck::try_cast_slice_mut(state).map_err(|_| Error::Corrupt)?, i8s(y)?);
             features::finish(&spec, state, |i, value| {
                 if let (Some(y), Some(row)) = (y.get_mut(i), rows.get(i)) {
@@ -278,13 +278,13 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
     match *op {
         Op::Standardise { .. } | Op::Embed { .. } | Op::Poly { .. } => {}
         Op::UnitRms { x, y, gain } => {
-            let [x, y] = views(arena, &[(x, Width::I8), (y, Width::I8)])?;
+            let [x, y] = pair(arena, (x, Width::I8), (y, Width::I8))?;
             kernel::unit_rms(i8s(x)?, gain, i8s(y)?);
         }
         Op::Dense { x, y, width, relu, weights, rows } => {
             let matrix = model.matrix(weights, x.len, y.len).map_err(corrupt)?;
             let rows = model.packed_rows(rows, y.len).map_err(corrupt)?;
-            let [x, y] = views(arena, &[(x, Width::I8), (y, width)])?;
+            let [x, y] = pair(arena, (x, Width::I8), (y, width))?;
             kernel::dense::<K>(i8s(x)?, &matrix, rows, scratch, out(y, width, relu)?);
         }
         Op::LowRank { x, z, y, width, v, v_rows, u, u_rows } => {
@@ -298,7 +298,7 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
         Op::Gate { x, y, bases, weights, rows } => {
             let matrix = model.matrix(weights, x.len, bases.into()).map_err(corrupt)?;
             let rows = model.rows(rows, bases.into()).map_err(corrupt)?;
-            let [x, y] = views(arena, &[(x, Width::I8), (y, Width::I8)])?;
+            let [x, y] = pair(arena, (x, Width::I8), (y, Width::I8))?;
             kernel::gate::<K>(i8s(x)?, &matrix, rows, scratch, i8s(y)?);
         }
         Op::Mix { x, gate, base, z, acc, y, width, .. } => {
@@ -315,21 +315,21 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
             kernel::mix::<K>(i8s(x)?, i8s(gate)?, base, constants, i8s(z)?, acc, scratch, out(y, width, false)?);
         }
         Op::Rescale { x, y, multiplier } => {
-            let [x, y] = views(arena, &[(x, Width::I16), (y, Width::I8)])?;
+            let [x, y] = pair(arena, (x, Width::I16), (y, Width::I8))?;
             kernel::rescale(bytemuck::try_cast_slice(x).map_err(|_| Error::Corrupt)?, multiplier, i8s(y)?);
         }
         Op::Clamp { x, y, lo, hi } => {
-            let [x, y] = views(arena, &[(x, Width::I8), (y, Width::I8)])?;
+            let [x, y] = pair(arena, (x, Width::I8), (y, Width::I8))?;
             kernel::clamp(i8s(x)?, lo, hi, i8s(y)?);
         }
         Op::Lookup { x, y, table } => {
-            let [x, y] = views(arena, &[(x, Width::I8), (y, Width::I8)])?;
+            let [x, y] = pair(arena, (x, Width::I8), (y, Width::I8))?;
             kernel::lookup(i8s(x)?, model.i8s(table, 256).map_err(corrupt)?, i8s(y)?);
         }
         Op::Match { x, y, weights, rows, handicaps } => {
             let classes = y.len as usize;
             let matrix = model.matrix(weights, x.len, y.len).map_err(corrupt)?;
-            let [x, y] = views(arena, &[(x, Width::I8), (y, Width::I32)])?;
+            let [x, y] = pair(arena, (x, Width::I8), (y, Width::I32))?;
             let rows = model.rows(rows, classes).map_err(corrupt)?;
             let handicaps = match handicaps {
                 Some(at) => model.i32s(at, classes).map_err(corrupt)?,
@@ -341,7 +341,7 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
         Op::Sparse { x, y, width, relu, layout, groups, counts, entries, rows } => {
             let matrix = model.sparse(layout, (x.len, y.len), groups, counts, entries).map_err(corrupt)?;
             let rows = model.rows(rows, y.len as usize).map_err(corrupt)?;
-            let [x, y] = views(arena, &[(x, Width::I8), (y, width)])?;
+            let [x, y] = pair(arena, (x, Width::I8), (y, width))?;
             kernel::sparse::<K>(i8s(x)?, &matrix, rows, out(y, width, relu)?);
         }
     }
@@ -379,6 +379,20 @@ fn range(region: Region, width: Width) -> core::ops::Range<usize> {
 fn views<'a, const N: usize>(arena: &'a mut [u8], regions: &[(Region, Width); N]) -> Result<[&'a mut [u8]; N], Error> {
     let ranges = core::array::from_fn(|i| regions.get(i).map_or(0..0, |&(region, width)| range(region, width)));
     arena.get_disjoint_mut(ranges).map_err(|_| Error::Corrupt)
+}
+
+/// Two regions that don't meet, as [`views`] gives them: most operators have no more.
+fn pair<'a>(
+    arena: &'a mut [u8],
+    (a, a_width): (Region, Width),
+    (b, b_width): (Region, Width),
+) -> Result<[&'a mut [u8]; 2], Error> {
+    let (a, b) = (range(a, a_width), range(b, b_width));
+    let split = |arena: &'a mut [u8], first: core::ops::Range<usize>, second: core::ops::Range<usize>| {
+        let (low, high) = arena.split_at_mut_checked(second.start)?;
+        Some([low.get_mut(first)?, high.get_mut(..second.len())?])
+    };
+    if a.end <= b.start { split(arena, a, b) } else { split(arena, b, a).map(|[b, a]| [a, b]) }.ok_or(Error::Corrupt)
 }
 
 pub(crate) fn get(arena: &mut [u8], region: Region, width: Width) -> Result<&mut [u8], Error> {
