@@ -28,7 +28,7 @@ pub use classes::{Class, Room, to_int16};
 pub use count::{Counts, arguments as count_arguments};
 pub use explain::{Explanation, kept, score_of};
 pub use fault::in_words;
-pub use firmware::Firmware;
+pub use firmware::{Firmware, boards_folder, cargo};
 pub use kept::Kept;
 pub use plan::{Chip, Plan, Segment, cached};
 pub use port::open;
