@@ -105,17 +105,18 @@ impl Search for Space {
         1
     }
 
-    fn quality(&self, candidate: usize, _: usize) -> Result<Quality> {
+    fn quality(&self, candidate: usize, _: usize) -> Result<(Quality, Option<Export>)> {
         let width = WIDTHS[candidate];
         let trained = self.losses.iter().find(|s| s.size == width);
-        Ok(match trained {
+        let (value, by_law) = match trained {
             Some(s) => {
                 let mut losses = s.losses.clone();
                 losses.sort_unstable_by(f64::total_cmp);
-                Quality { value: quantile(&losses, 0.5), by_law: false }
+                (quantile(&losses, 0.5), false)
             }
-            None => Quality { value: self.law.loss(width as f64), by_law: true },
-        })
+            None => (self.law.loss(width as f64), true),
+        };
+        Ok((Quality { value, deviation: None, by_law }, None))
     }
 
     fn train(&self, candidate: usize) -> Result<Trained> {
