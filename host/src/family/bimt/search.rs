@@ -1,7 +1,8 @@
 //! What `fit bimt` searches for a task: widths of the hidden layers, times the published λ, and thresholds of pruning.
 //!
 //! λ and the threshold decide how many weights stay, and those what a network costs: a candidate costs what its
-//! network of the last round does. Candidates that differ in the threshold alone share their training.
+//! network of the last round does. Candidates that differ in the threshold alone share their training. Quality is that
+//! of the int8 artifact.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -10,14 +11,16 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::command::{mnist, start};
 use super::export::{held_out, int8_figure, network, trained};
-use super::result::measure;
+use super::prune::prune;
+use super::result::threshold;
 use super::samples::Data;
 use super::settings::Settings;
 use super::task::Task;
 use super::train::Member as Model;
-use crate::compress::Aligned;
+use crate::compress::{self, Aligned, Layout};
 use crate::family::{Export, Place, Samples};
 use crate::fit::{Candidate, Metric, Quality, Search, Trained};
+use crate::infer::description;
 use crate::interrupt;
 use crate::net::Float;
 use crate::population::{Grid, Saved};
@@ -92,7 +95,7 @@ impl<T: Float> Space<T> {
                     let all: Vec<(String, String)> =
                         own.iter().map(|(k, v)| ((*k).to_string(), v.clone())).chain(given.iter().cloned()).collect();
                     candidates.push(Candidate {
-                        name: format!("width {width}, λ × {strength}, prune {prune}"),
+                        name: format!("w{width} λ×{strength} {}", if prune == "auto" { prune.clone() } else { format!("|w|≥{prune}") }),
                         kind: format!("width {width}"),
                         sets: own.iter().map(|(k, v)| format!("{k}={v}")).chain(request.set.iter().cloned()).collect(),
                     });
@@ -175,11 +178,15 @@ impl<T: Float> Search for Space<T> {
         let (mut values, mut first) = (Vec::new(), None);
         for seed in self.seed..self.seed + seeds {
             let mut model = self.trained(candidate, share, seed, true)?;
-            let (figures, pruned) = measure(&mut model, seed, String::new())?;
-            values.push(figures.pruned);
-            if first.is_none() {
-                first = Some(network(&model, self.task, seed, &pruned)?);
-            }
+            let threshold = threshold(&mut model, &self.settings[candidate].0)?;
+            let mut parameters = model.parameters()?;
+            prune(&model.wiring, &mut parameters, threshold);
+            let export = network(&model, self.task, seed, &parameters)?;
+            // What int8 costs is part of what a candidate is worth.
+            let description = description(export.provenance.clone(), Layout::Auto, None)?;
+            let bytes = compress::export(&export.graph, &export.inputs, &description)?.bytes;
+            values.push(int8_figure(&bytes, &held_out(self.task, &model.data.test)?)?);
+            first.get_or_insert(export);
         }
         Ok((Quality::of_seeds(&values), Some(first.context("no seeds")?)))
     }

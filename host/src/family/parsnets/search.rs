@@ -278,6 +278,23 @@ impl Search for Space<'_> {
 mod tests {
     use super::*;
 
+    /// Shapes are sound and differ; those of a few directions go to as many components, and to no rank that these make
+    /// superfluous.
+    #[test]
+    fn shapes_are_sound_and_differ() {
+        let like = conditions(Task::ZeroShot, false, Stats::WRIST).unwrap();
+        for (directions, all) in [(4, true), (4, false), (0, true)] {
+            let shapes = shapes(&like, false, all, directions);
+            for (i, shape) in shapes.iter().enumerate() {
+                shape.check().unwrap();
+                assert!(!shapes[..i].contains(shape), "{shape:?}");
+            }
+            let of = |c: usize| shapes.iter().filter(|s| s.kind == Kind::Linear && s.components == c).count();
+            let each = if directions > 0 { [of(1), of(2), of(3), of(4), of(6), of(0)] } else { [0, 0, 0, 0, 0, of(0)] };
+            assert_eq!(each, if directions > 0 { [1, 1, 1, 1, 0, 2] } else { [0, 0, 0, 0, 0, 6] });
+        }
+    }
+
     /// What a candidate says it is trained with gives its settings.
     #[test]
     fn words_give_the_settings() {
