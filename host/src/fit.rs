@@ -28,6 +28,11 @@ pub trait Search: Sync {
     /// What quality is.
     fn metric(&self) -> Metric;
 
+    /// What the qualities rest on where a law extrapolates them, for a reader.
+    fn law(&self) -> Option<String> {
+        None
+    }
+
     /// A network of the candidate's shape. Its weights need not be trained; where zeros among them decide what it
     /// costs, it has as many as it can have.
     ///

@@ -40,7 +40,6 @@ fn the_best_within_a_budget_is_written() {
     assert!(front.len() >= 2 && found["over_budget"].as_u64().unwrap() > 0, "{found}");
     none_is_beaten(front);
     assert_eq!(found["counted"], true);
-    assert!(front.iter().any(|point| point["by_law"] == true), "wide networks are extrapolated: {found}");
     for point in front {
         assert!(point["flash_bytes"].as_u64().unwrap() <= 1000, "{point}");
         assert_eq!(point["arena_bytes"], point["measured"]["arena_bytes"], "{point}");
@@ -77,6 +76,7 @@ fn a_board_on_a_desk_is_not_counted_and_that_is_said() {
     assert_eq!(found["counted"], false);
     let front = found["front"].as_array().unwrap();
     none_is_beaten(front);
+    assert!(front.iter().any(|point| point["by_law"] == true), "wide networks are extrapolated: {found}");
     for point in front {
         assert!(point["measured"]["instructions"].is_null() && point["measured"]["estimate"].is_u64(), "{point}");
     }

@@ -81,13 +81,16 @@ pub fn run(args: &FitArgs, place: &Place) -> Result<()> {
     family.search(&request, place, &mut |space| {
         let mut found = search(space, board, &budget, place)?;
         measure(&mut found, space, (board, &budget), place)?;
-        outcome = Some((found, space.candidates().to_vec(), space.metric()));
+        outcome = Some((found, space.candidates().to_vec(), space.metric(), space.law()));
         Ok(())
     })?;
-    let (found, candidates, metric) = outcome.context("the family gave nothing to search")?;
+    let (found, candidates, metric, law) = outcome.context("the family gave nothing to search")?;
     show(&found, &candidates, &metric, board, place);
+    if let Some(law) = &law {
+        output.line(law);
+    }
     std::fs::create_dir_all(&args.output).with_context(|| format!("{} cannot be made", args.output.display()))?;
-    page(&found, &candidates, &metric, board, &budget).write(&args.output.join("fit.html"))?;
+    page(&found, &candidates, &metric, (board, &budget), law.as_deref()).write(&args.output.join("fit.html"))?;
 
     let chosen = &found.front[found.chosen];
     let best = &candidates[chosen.candidate];
@@ -110,7 +113,7 @@ pub fn run(args: &FitArgs, place: &Place) -> Result<()> {
     let object = json!({
         "family": args.family, "board": board.name, "metric": metric.name,
         "budget": { "flash_bytes": budget.flash, "arena_bytes": budget.arena, "instructions": budget.instructions },
-        "candidates": candidates.len(), "over_budget": found.over, "counted": counted(&found),
+        "candidates": candidates.len(), "over_budget": found.over, "counted": counted(&found), "law": law,
         "front": found.front.iter().map(|point| describe(point, &candidates, &metric)).collect::<Vec<_>>(),
         "chosen": found.chosen, "worst_prediction": off, "run": folder, "model": model,
         "seconds": (start.elapsed().as_secs_f64() * 10.0).round() / 10.0,
@@ -204,7 +207,13 @@ fn counterpart(board: &Board) -> String {
 }
 
 /// The front as plots and a table.
-fn page(found: &Found, candidates: &[Candidate], metric: &Metric, board: &Board, budget: &Budget) -> Page {
+fn page(
+    found: &Found,
+    candidates: &[Candidate],
+    metric: &Metric,
+    (board, budget): (&Board, &Budget),
+    law: Option<&str>,
+) -> Page {
     let value = |v: f64| if metric.share { v } else { -v.log10() };
     let axis = || match metric.share {
         true => Axis::percent(metric.name.clone()),
@@ -230,7 +239,9 @@ fn page(found: &Found, candidates: &[Candidate], metric: &Metric, board: &Board,
         FrontPlot::new(cost, axis(), series.filter(|s| !s.points.is_empty()).collect()).single()
     };
     let note = "Each point is a candidate, by what it was predicted to cost and what it reached on samples held out \
-                from its training for the search; dropped ones as far as they came.";
+                from its training for the search; dropped ones as far as they came. The bars of the front are \
+                deviations over seeds.";
+    let note = format!("{note}{}", law.map_or(String::new(), |law| format!(" Losses: {law}.")));
     let chosen = &found.front[found.chosen];
     Page::new(format!("What fits {}", board.name))
         .subtitle(format!("{}; best: {}", budget.in_words(), candidates[chosen.candidate].name))

@@ -95,7 +95,10 @@ impl<T: Float> Space<T> {
                     let all: Vec<(String, String)> =
                         own.iter().map(|(k, v)| ((*k).to_string(), v.clone())).chain(given.iter().cloned()).collect();
                     candidates.push(Candidate {
-                        name: format!("w{width} λ×{strength} {}", if prune == "auto" { prune.clone() } else { format!("|w|≥{prune}") }),
+                        name: format!(
+                            "w{width} λ×{strength} {}",
+                            if prune == "auto" { prune.clone() } else { format!("|w|≥{prune}") }
+                        ),
                         kind: format!("width {width}"),
                         sets: own.iter().map(|(k, v)| format!("{k}={v}")).chain(request.set.iter().cloned()).collect(),
                     });

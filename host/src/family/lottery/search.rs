@@ -97,6 +97,14 @@ impl Search for Space {
         Metric { name: "mean square error".into(), share: false }
     }
 
+    fn law(&self) -> Option<String> {
+        let Law { exponent, interval, range, .. } = &self.law;
+        Some(format!(
+            "widths up to {WIDEST_TRAINED} were trained with {SEEDS} seeds each; by law: C·N^−α, fitted to widths {} to {}, α = {exponent:.2} [{:.2}, {:.2}]: what wider ones would reach if it went on like that",
+            range.0, range.1, interval.0, interval.1
+        ))
+    }
+
     fn shape(&self, candidate: usize) -> Result<Export> {
         self.export(candidate, 1, Some(1))
     }
