@@ -176,18 +176,16 @@ fn show(found: &Found, candidates: &[Candidate], metric: &Metric, board: &Board,
     let held = format!("{}, held out", metric.title());
     output.table(&["model", "flash", "arena", "instructions", "counted", held.as_str(), "test"], &rows);
     let why = match (board.machine().is_ok(), counted(found)) {
-        (_, true) => "instructions were predicted before training and counted after it".to_string(),
-        (true, false) => {
-            "instructions are predictions that were not counted: `smidgen doctor` says what is missing".into()
-        }
+        (_, true) => "counted: in QEMU, of the network trained whole".to_string(),
+        (true, false) => "not counted: `smidgen doctor` says what is missing".into(),
         (false, _) => format!(
-            "instructions are predictions that were not counted: QEMU cannot be {}; a board of the same core that it can be: {}",
+            "not counted: QEMU cannot be {}; a board of the same core that it can be: {}",
             board.name,
             counterpart(board)
         ),
     };
     output.line(format!(
-        "\nbytes as predicted; {why}; held out: on samples that the search held out{}",
+        "\nflash, arena and instructions as predicted; {why}; held out: on samples that the search held out{}",
         match found.front.iter().any(|p| p.quality.deviation.is_some()) {
             true => ", ± deviation over seeds",
             false => "",
