@@ -17,6 +17,7 @@ pub mod probe;
 mod qemu;
 mod request;
 mod serial;
+mod step;
 mod tcp;
 #[cfg(test)]
 mod tests;

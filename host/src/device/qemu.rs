@@ -4,7 +4,7 @@
 //! port, so that any number of boards start at once. QEMU's life hangs on a pipe: when its writing end closes,
 //! because the `Qemu` is dropped or because this process died of anything at all, a small shell ends QEMU.
 
-use super::{Board, Firmware, Kept, Link, count, tcp::waits};
+use super::{Board, Firmware, Kept, Link, count, step::Steps, tcp::waits};
 use anyhow::{Context, Result, anyhow, bail};
 use std::{
     fs,
@@ -25,8 +25,14 @@ const GUARD: &str = r#"exec 3<&0; { cat <&3 >/dev/null; kill $$; } 2>/dev/null &
 /// Socket of QEMU's monitor, among the board's files.
 const MONITOR: &str = "monitor";
 
+/// Socket of QEMU's debugger, there too.
+const DEBUGGER: &str = "debugger";
+
 /// How long QEMU may take to save a stretch of its memory.
 const KEEP: Duration = Duration::from_secs(5);
+
+/// A pause in an answer after which no more of it comes.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// How long QEMU may take to make its connection.
 const START: Duration = Duration::from_secs(20);
@@ -43,9 +49,18 @@ pub struct Qemu {
     life: Option<ChildStdin>,
     link: TcpStream,
     errors: Arc<Mutex<String>>,
-    counting: Result<(), String>,
+    counting: Counting,
     files: TempDir,
     stretches: Vec<(u32, u32)>,
+}
+
+/// How instructions are counted.
+enum Counting {
+    No,
+    /// By the plugin, into a file.
+    Plugin,
+    /// By the debugger, and why not by the plugin.
+    Steps(Steps, String),
 }
 
 impl Qemu {
@@ -87,13 +102,17 @@ impl Qemu {
             fs::write(&file, bytes).with_context(|| format!("{} cannot be written", file.display()))?;
             arguments.extend(["-device".into(), format!("loader,file={},addr={at:#x},force-raw=on", file.display())]);
         }
-        let plugin = match counting {
-            true => {
-                count::arguments(program, &firmware, &files.path().join("counts")).map_err(|error| format!("{error:#}"))
+        let plugin = counting.then(|| count::arguments(program, &firmware, &files.path().join("counts")));
+        let mut stub = None;
+        match &plugin {
+            None => {}
+            Some(Ok(plugin)) => arguments.extend(plugin.iter().cloned()),
+            Some(Err(why)) => {
+                let socket = files.path().join(DEBUGGER);
+                arguments.extend(["-gdb".into(), format!("unix:{},server=on,wait=off", socket.display())]);
+                stub = Some((socket, format!("{why:#}")));
             }
-            false => Err("not asked for".into()),
-        };
-        let counting = plugin.map(|plugin| arguments.extend(plugin));
+        }
         let mut child = Command::new("sh")
             .args(["-c", GUARD, "sh", program])
             .args(&arguments)
@@ -124,6 +143,11 @@ impl Qemu {
         };
         link.set_nodelay(true)?;
         link.set_nonblocking(false)?;
+        let counting = match (plugin, stub) {
+            (Some(Ok(_)), _) => Counting::Plugin,
+            (_, Some((socket, why))) => Counting::Steps(Steps::begin(&socket, &firmware, &board.core)?, why),
+            _ => Counting::No,
+        };
         Ok(Qemu {
             program: program.clone(),
             board: board.name.clone(),
@@ -161,8 +185,36 @@ impl Qemu {
     /// Ends QEMU; the counted instructions, or why there are none.
     pub fn stop(mut self) -> Result<count::Counts, String> {
         self.end();
-        self.counting.clone()?;
-        count::Counts::read(&self.files.path().join("counts")).map_err(|error| format!("{error:#}"))
+        match std::mem::replace(&mut self.counting, Counting::No) {
+            Counting::No => Err("not asked for".into()),
+            Counting::Plugin => {
+                count::Counts::read(&self.files.path().join("counts")).map_err(|error| format!("{error:#}"))
+            }
+            Counting::Steps(steps, why) => steps.end().map_err(|error| format!("{error:#}; no plugin: {why}")),
+        }
+    }
+
+    /// Whether the processor stands in the debugger's hands.
+    fn stepping(&self) -> bool {
+        matches!(&self.counting, Counting::Steps(steps, _) if steps.busy())
+    }
+
+    /// Stretches that the debugger has stepped through, if it is there.
+    fn stretches_stepped(&self) -> Option<u64> {
+        let Counting::Steps(steps, _) = &self.counting else { return None };
+        Some(steps.done())
+    }
+
+    /// The rest of an answer whose first `count` bytes have come: no deadline that has passed meanwhile cuts it off.
+    fn rest(&mut self, bytes: &mut [u8], mut count: usize) -> Result<usize> {
+        self.link.set_read_timeout(Some(PAUSE))?;
+        while let Some(free) = bytes.get_mut(count..).filter(|free| !free.is_empty()) {
+            match self.link.read(free) {
+                Ok(more) if more > 0 => count += more,
+                _ => break,
+            }
+        }
+        Ok(count)
     }
 
     /// QEMU's process number.
@@ -207,11 +259,18 @@ impl Link for Qemu {
 
     fn receive(&mut self, bytes: &mut [u8], patience: Duration) -> Result<usize> {
         self.link.set_read_timeout(Some(patience.max(Duration::from_millis(1))))?;
-        match self.link.read(bytes) {
-            Ok(0) => Err(self.died()),
-            Ok(count) => Ok(count),
-            Err(error) if waits(&error) => Ok(0),
-            Err(_) => Err(self.died()),
+        loop {
+            let before = self.stretches_stepped();
+            match self.link.read(bytes) {
+                Ok(0) => return Err(self.died()),
+                Ok(count) if before.is_none() => return Ok(count),
+                Ok(count) => return self.rest(bytes, count),
+                // While the debugger steps, the board's time stands still.
+                Err(error) if waits(&error) && self.stretches_stepped() > before => {}
+                Err(error) if waits(&error) && self.stepping() => {}
+                Err(error) if waits(&error) => return Ok(0),
+                Err(_) => return Err(self.died()),
+            }
         }
     }
 }
