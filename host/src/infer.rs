@@ -328,7 +328,7 @@ pub fn core(name: &str) -> Result<Core> {
         "cortex-m0" | "cortex-m0+" => Core::ArmV6M,
         "cortex-m3" => Core::ArmV7M,
         "cortex-m4" | "cortex-m7" => Core::ArmV7EM,
-        "cortex-m33" => Core::ArmV8M,
+        "cortex-m33" | "cortex-m55" => Core::ArmV8M,
         "rv32imac" | "rv32imc" => Core::Rv32,
         other => anyhow::bail!("board.toml: no cost model for core {other:?}"),
     })
