@@ -1,8 +1,8 @@
 //! What kernels cost, written to where it is kept. Run it after a change of a kernel, a layout or the compiler:
 //!
 //! `kernel-costs fit [MODELS] [BOARD]...` counts random models operator by operator on a board of every core and fits
-//! shared/src/cost/table.rs to them, of these boards' cores alone where some are named; `kernel-costs golden` writes tests/golden/kernels.json; `kernel-costs check
-//! [MODELS]` sets estimates and bounds beside counts of models that the fit has not seen.
+//! shared/src/cost/table.rs to them, of these boards' cores alone where some are named; `kernel-costs golden` writes
+//! tests/golden/kernels.json; `kernel-costs check [MODELS]` sets estimates and bounds beside counts of models that the fit has not seen.
 
 use anyhow::{Context, Result, bail};
 use smidgen_tests::costs;
