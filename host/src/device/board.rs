@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn every_board_is_sound() {
-        assert!(Board::emulated().count() >= 6);
+        assert!(Board::emulated().count() >= 8);
         for board in Board::all() {
             assert!(board.machine.is_some() || board.chip.is_some(), "{}", board.name);
             let end = |at: u32, len: u32| u64::from(at) + u64::from(len);

@@ -26,13 +26,15 @@ pub enum Core {
     ArmV7EM,
     /// Armv8-M mainline: M33
     ArmV8M,
+    /// Armv8.1-M mainline with MVE: M55
+    ArmV81M,
     /// rv32imac
     Rv32,
 }
 
 impl Core {
     /// All of them.
-    pub const ALL: [Core; 5] = [Core::ArmV6M, Core::ArmV7M, Core::ArmV7EM, Core::ArmV8M, Core::Rv32];
+    pub const ALL: [Core; 6] = [Core::ArmV6M, Core::ArmV7M, Core::ArmV7EM, Core::ArmV8M, Core::ArmV81M, Core::Rv32];
 
     const fn table(self) -> &'static Table {
         match self {
@@ -40,6 +42,7 @@ impl Core {
             Core::ArmV7M => &table::ARM_V7M,
             Core::ArmV7EM => &table::ARM_V7EM,
             Core::ArmV8M => &table::ARM_V8M,
+            Core::ArmV81M => &table::ARM_V81M,
             Core::Rv32 => &table::RV32,
         }
     }
@@ -273,7 +276,7 @@ pub fn instructions(artifact: &Artifact<'_>, core: Core) -> u32 {
 pub const fn stack_bytes(core: Core) -> u32 {
     match core {
         Core::ArmV6M => 4096,
-        Core::ArmV7M | Core::ArmV7EM | Core::ArmV8M => 4096,
+        Core::ArmV7M | Core::ArmV7EM | Core::ArmV8M | Core::ArmV81M => 4096,
         Core::Rv32 => 4096,
     }
 }

@@ -73,7 +73,9 @@ impl Way {
             Packing::Pairs => (0, groups),
             _ => (0, 0),
         };
-        let rounds = turns.div_ceil(self.round);
+        // Where a turn is a round there is none besides.
+        let rounds = if self.packing == Packing::Vectors { 0 } else { turns.div_ceil(self.round) };
+        let expanded = is(self.packing != Packing::Vectors);
         [
             units,
             units * turns,
@@ -83,9 +85,9 @@ impl Way {
             is(left == 3),
             fast,
             slow,
-            is(groups > 0),
-            n % w,
-            is(!n.is_multiple_of(w)),
+            expanded * is(groups > 0),
+            expanded * (n % w),
+            expanded * is(!n.is_multiple_of(w)),
         ]
     }
 }
