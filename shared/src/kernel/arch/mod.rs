@@ -24,6 +24,9 @@ mod columns;
 #[cfg(any(smidgen_core = "armv7em", smidgen_core = "armv8m"))]
 #[allow(unsafe_code)]
 mod csr;
+#[cfg(any(smidgen_core = "armv7em", smidgen_core = "armv8m"))]
+#[allow(unsafe_code)]
+mod pairs;
 
 #[cfg(not(any(
     smidgen_core = "armv6m",
