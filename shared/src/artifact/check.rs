@@ -3,10 +3,10 @@
 use super::{Artifact, Class, Error, GoldenVector, Input, Items, sampler, sparse};
 use crate::fixed::ACC_LIMIT;
 use crate::kernel::{
-    Matrix, Rows, arch,
+    Matrix, Packing, Rows, arch,
     poly::{KINDS, Law, NONE, Step},
 };
-use crate::op::{Op, Region, Width};
+use crate::op::{Layout, Op, Region, Width};
 
 /// Largest number of operators.
 const MAX_OPS: u8 = 64;
@@ -189,6 +189,9 @@ fn check_shapes(artifact: &Artifact<'_>, i: usize, op: &Op) -> Result<(), Error>
         }
         Op::Sparse { x, y, width, layout, groups, counts, entries, rows, .. } => {
             narrow(width)?;
+            if layout == Layout::Pairs && artifact.packing() != Packing::HighLow {
+                return Err(Error::BadShape);
+            }
             let matrix = artifact.sparse(layout, (x.len, y.len), groups, counts, entries)?;
             sparse::check(&matrix, x.len as usize, artifact.rows(rows, y.len as usize)?)
         }

@@ -30,6 +30,9 @@ mod gather;
 #[cfg(smidgen_core = "armv81m")]
 #[allow(unsafe_code)]
 mod mve;
+#[cfg(any(smidgen_core = "armv7em", smidgen_core = "armv8m"))]
+#[allow(unsafe_code)]
+mod pairs;
 
 #[cfg(not(any(
     smidgen_core = "armv6m",
