@@ -188,9 +188,9 @@ impl Kernel for Mve {
         Portable::sparse(x, matrix, each);
     }
 
-    fn sparse_layer(x: &[i8], matrix: &Sparse<'_>, rows: &[Row], y: &mut Out<'_>) {
+    fn sparse_layer(x: &[i8], matrix: &Sparse<'_>, rows: &[Row], scratch: &mut [u32], y: &mut Out<'_>) {
         if !gather(x, matrix, rows, y) {
-            Portable::sparse_layer(x, matrix, rows, y);
+            Portable::sparse_layer(x, matrix, rows, scratch, y);
         }
     }
 }
