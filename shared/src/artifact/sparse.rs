@@ -6,7 +6,7 @@
 
 use super::Error;
 use crate::fixed::{ACC_LIMIT, Row};
-use crate::kernel::{Sparse, WINDOW, group, group_bytes, order_len, windows};
+use crate::kernel::{Packing, Sparse, WINDOW, group, group_bytes, order_len, runs_here};
 use crate::op::Layout;
 
 /// Largest number of columns: their numbers are u16.
@@ -17,7 +17,8 @@ pub(super) fn check(matrix: &Sparse<'_>, n_in: usize, rows: &[Row]) -> Result<()
         return Err(Error::BadShape);
     }
     if matrix.layout == Layout::Pairs {
-        return pairs(matrix, n_in, rows);
+        // No artifact has them that does not run here.
+        return if runs_here(Packing::HighLow) { pairs(matrix, n_in, rows) } else { Err(Error::BadShape) };
     }
     let height = if matrix.layout == Layout::Csr { 1 } else { 4 };
     let mut left = matrix.entries.len();
@@ -40,48 +41,58 @@ pub(super) fn check(matrix: &Sparse<'_>, n_in: usize, rows: &[Row]) -> Result<()
 
 /// The same of pairs, whose rows have a run a window.
 fn pairs(matrix: &Sparse<'_>, n_in: usize, rows: &[Row]) -> Result<(), Error> {
-    let order = matrix.counts.get(..order_len(n_in)).ok_or(Error::BadConstants)?;
+    let (order, counts) = matrix.counts.split_at_checked(order_len(n_in)).ok_or(Error::BadConstants)?;
     if order.iter().any(|&column| usize::from(column) >= n_in) {
         return Err(Error::BadShape);
     }
-    let windows = windows(n_in);
-    let (mut left, mut runs) = (matrix.entries.len(), 0);
+    let mut left = matrix.entries.len();
+    let mut counts = 2 * counts.len();
     let mut rows = rows.iter();
-    // Of the row: its sum, its bias, the window that comes next.
-    let (mut sum, mut bias, mut window) = (0u32, 0i64, 0);
-    for run in matrix.runs(n_in) {
+    let (mut sum, mut bias, mut end) = (0u32, 0i64, 0);
+    for run in matrix.window_runs(n_in) {
         left = left.saturating_sub(run.len());
-        runs += 1;
-        if window == 0 {
-            // What fills up the counts has no groups.
+        counts = counts.saturating_sub(1);
+        // Positions from the window's start on; none where a row is done.
+        if end == 0 {
             let Some(row) = rows.next() else {
+                // What fills up the counts has no groups.
                 if run.is_empty() { continue } else { return Err(Error::BadConstants) }
             };
-            (sum, bias) = (0, row.bias.into());
+            (sum, bias, end) = (0, row.bias.into(), n_in);
         }
-        // No position is beyond the last, nor comes twice.
-        let end = (n_in - window * WINDOW).min(WINDOW + 1);
-        let mut least = 0;
-        for bytes in run.chunks_exact(group_bytes(matrix.layout, n_in)) {
-            let (positions, weights) = group(matrix.layout, bytes).ok_or(Error::BadShape)?;
-            for (&position, &weight) in positions.iter().zip(&weights).filter(|&(_, &weight)| weight != 0) {
-                if weight == -128 {
+        sum = sum.saturating_add(window(run, end)?);
+        if i64::from(sum) * 127 + bias.abs() >= ACC_LIMIT {
+            return Err(Error::Overflow);
+        }
+        end = end.saturating_sub(WINDOW);
+    }
+    if left == 0 && counts == 0 && rows.next().is_none() { Ok(()) } else { Err(Error::BadConstants) }
+}
+
+/// `Σ_j |w_j|` of a run of pairs; `end`: positions from its window's start on.
+fn window(run: &[u8], end: usize) -> Result<u32, Error> {
+    let mut sum = 0u32;
+    // The position that may come next: none comes twice.
+    let mut least = 0;
+    for &[a, b, c, d, ref weights @ ..] in run.as_chunks::<20>().0 {
+        for (from, pair) in [a, b, c, d].into_iter().zip(weights.as_chunks::<4>().0) {
+            for (position, half) in (usize::from(from)..).zip(pair.as_chunks::<2>().0) {
+                let weight = i16::from_le_bytes(*half).unsigned_abs();
+                if weight == 0 {
+                    continue;
+                }
+                if weight > 127 {
                     return Err(Error::Overflow);
                 }
                 if position >= end || position < least {
                     return Err(Error::BadShape);
                 }
                 least = position + 1;
-                sum = sum.wrapping_add(weight.unsigned_abs().into());
+                sum = sum.wrapping_add(weight.into());
             }
         }
-        if i64::from(sum) * 127 + bias.abs() >= ACC_LIMIT {
-            return Err(Error::Overflow);
-        }
-        window = if window + 1 == windows { 0 } else { window + 1 };
     }
-    let all = (matrix.counts.len() - order.len()) * 2;
-    if left == 0 && runs == all && rows.next().is_none() { Ok(()) } else { Err(Error::BadConstants) }
+    Ok(sum)
 }
 
 /// `Σ_j |w_j|` of row `k` of a run.

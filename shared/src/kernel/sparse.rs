@@ -77,19 +77,24 @@ pub struct Sparse<'a> {
 }
 
 impl<'a> Sparse<'a> {
-    /// The groups of each row (of each four rows, of each row and window), in order, for a matrix of `n_in` columns. Ends
-    /// where `entries` does.
+    /// The groups of each row (of each four rows), in order, for a matrix of `n_in` columns that is not
+    /// [`Layout::Pairs`]. Ends where `entries` does.
     pub fn runs(&self, n_in: usize) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let size = group_bytes(self.layout, n_in);
-        let pairs = self.layout == Layout::Pairs;
-        let counts = self.counts.get(if pairs { order_len(n_in) } else { 0 }..).unwrap_or(&[]);
         let mut rest = self.entries;
-        let counts = counts.iter().flat_map(move |&count| {
-            let both = if pairs { [count & 0xff, count >> 8] } else { [count, 0] };
-            both.into_iter().take(1 + usize::from(pairs))
-        });
-        counts.map_while(move |count| {
+        self.counts.iter().map_while(move |&count| {
             let (run, after) = rest.split_at_checked(usize::from(count) * size)?;
+            rest = after;
+            Some(run)
+        })
+    }
+
+    /// The same of [`Layout::Pairs`], of each row and window.
+    pub fn window_runs(&self, n_in: usize) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let counts: &[u8] = bytemuck::cast_slice(self.counts.get(order_len(n_in)..).unwrap_or(&[]));
+        let mut rest = self.entries;
+        counts.iter().map_while(move |&count| {
+            let (run, after) = rest.split_at_checked(usize::from(count) * group_bytes(Layout::Pairs, n_in))?;
             rest = after;
             Some(run)
         })
@@ -105,31 +110,33 @@ impl<'a> Sparse<'a> {
 
     /// Calls `each(i, j, w_ij)` for each weight that is not 0, of a matrix of `n_in` columns.
     pub fn weights(&self, n_in: usize, mut each: impl FnMut(usize, usize, i8)) {
-        let (height, windows) = match self.layout {
-            Layout::Csr => (1, 1),
-            Layout::Blocks => (4, 1),
-            Layout::Pairs => (1, windows(n_in).max(1)),
-        };
-        let order = self.order(n_in);
-        for (i, run) in self.runs(n_in).enumerate() {
-            let (row, window) = (i / windows * height, i % windows);
+        let mut run = |row: usize, height: usize, run: &[u8], order: Option<&[u16]>| {
             for bytes in run.chunks_exact(group_bytes(self.layout, n_in)) {
                 let Some((columns, weights)) = group(self.layout, bytes) else { break };
                 for (k, (&column, &weight)) in columns.iter().zip(&weights).enumerate() {
-                    let column = match self.layout {
-                        Layout::Pairs => order.get(window * WINDOW + column).map(|&column| column.into()),
-                        _ => Some(column),
+                    let column = match order {
+                        Some(order) => order.get(column).map(|&column| column.into()),
+                        None => Some(column),
                     };
                     if let (Some(column), true) = (column, weight != 0) {
                         each(row + k % height, column, weight);
                     }
                 }
             }
+        };
+        if self.layout == Layout::Pairs {
+            let (order, windows) = (self.order(n_in), windows(n_in).max(1));
+            for (i, pairs) in self.window_runs(n_in).enumerate() {
+                run(i / windows, 1, pairs, Some(order.get(i % windows * WINDOW..).unwrap_or(&[])));
+            }
+            return;
+        }
+        let height = if self.layout == Layout::Csr { 1 } else { 4 };
+        for (i, groups) in self.runs(n_in).enumerate() {
+            run(i * height, height, groups, None);
         }
     }
-}
 
-impl Sparse<'_> {
     /// Weights that are not 0, of a matrix of `n_in` columns.
     pub fn nonzeros(&self, n_in: usize) -> usize {
         let mut count = 0;
@@ -153,7 +160,8 @@ pub fn group(layout: Layout, bytes: &[u8]) -> Option<([usize; 8], [i8; 8])> {
         }
         (Layout::Blocks, &[column, e, f, g, h]) => ([usize::from(column); 8], [e, f, g, h, 0, 0, 0, 0]),
         (Layout::Blocks, &[low, high, e, f, g, h]) => ([start(low, high); 8], [e, f, g, h, 0, 0, 0, 0]),
-        (Layout::Pairs, &[a, b, c, d, ref weights @ ..]) => {
+        // A chip's own kernel and its check take pairs apart themselves.
+        (Layout::Pairs, &[a, b, c, d, ref weights @ ..]) if arch::HOST => {
             let mut eight = [0; 8];
             for (to, &half) in eight.iter_mut().zip(weights.as_chunks::<2>().0) {
                 *to = i8::try_from(i16::from_le_bytes(half)).unwrap_or(-128) as u8;
@@ -196,7 +204,7 @@ pub(super) fn naive(x: &[i8], matrix: &Sparse<'_>, mut each: impl FnMut(usize, &
 fn pairs(x: &[i8], matrix: &Sparse<'_>, mut each: impl FnMut(usize, &[i32])) {
     let (order, windows) = (matrix.order(x.len()), windows(x.len()).max(1));
     let mut sum = 0i32;
-    for (i, run) in matrix.runs(x.len()).enumerate() {
+    for (i, run) in matrix.window_runs(x.len()).enumerate() {
         let (row, window) = (i / windows, i % windows);
         for bytes in run.chunks_exact(group_bytes(Layout::Pairs, x.len())) {
             let Some((positions, weights)) = group(Layout::Pairs, bytes) else { break };
