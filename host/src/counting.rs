@@ -4,7 +4,9 @@
 //! counts all up to it, so `operator i = run(i) − run(i − 1)`; what a run to the end takes beyond the last
 //! of these is the walk's own end, and is laid to the first operator, as everything that is there once a run.
 
+pub mod bare;
 pub mod image;
+pub mod package;
 pub mod workload;
 
 use anyhow::{Context, Result};

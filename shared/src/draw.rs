@@ -116,7 +116,7 @@ struct Net<'n, 'm, K> {
 
 impl<'n, 'm, K: Kernel> Net<'n, 'm, K> {
     fn new(artifact: &'n Artifact<'m>, sampler: &'n Sampler, arena: &'n mut [u8]) -> Result<Self, Error> {
-        let Some(Op::Standardise { y, rows }) = artifact.ops().next() else { return Err(Error::Corrupt) };
+        let Some(&Op::Standardise { y, rows }) = artifact.first_op() else { return Err(Error::Corrupt) };
         Ok(Net {
             artifact,
             arena,

@@ -23,7 +23,7 @@ impl Monitor {
     #[inline(never)]
     /// Of an artifact that is one.
     pub(crate) fn of(artifact: &Artifact<'_>) -> Option<Monitor> {
-        let Some(Op::Poly { registers, state, inputs, float, steps, laws, .. }) = artifact.ops().next() else {
+        let Some(&Op::Poly { registers, state, inputs, float, steps, laws, .. }) = artifact.first_op() else {
             return None;
         };
         let [inputs, registers, laws_count] = [inputs.into(), registers.len, state.len].map(|n: u32| n as u8);

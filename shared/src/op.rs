@@ -19,6 +19,7 @@ pub struct Region {
 
 /// The type of a region's elements.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub enum Width {
     /// int8 activations in [−127, 127]
     I8,
@@ -41,6 +42,7 @@ impl Width {
 
 /// How a sparse matrix is stored: see [`Sparse`](crate::kernel::Sparse).
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub enum Layout {
     /// Row by row (CSR): four or eight columns and their weights a group.
     Csr,

@@ -17,7 +17,9 @@ use crate::monitor::Monitor;
 use crate::op::{Op, Region, Width};
 
 /// Why a model did not answer.
+// A word, so that what stands in its place in a `Result` is moved by words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub enum Error {
     /// The arena is smaller than [`Artifact::arena_bytes`].
     ArenaTooSmall,
@@ -129,10 +131,10 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
             return Err(Error::WrongStep);
         }
         if let Input::Window { spec, state } = self.artifact.manifest().input {
-            let Some(Op::Standardise { y, rows }) = self.artifact.ops().next() else { return Err(Error::Corrupt) };
+            let Some(&Op::Standardise { y, rows }) = self.artifact.first_op() else { return Err(Error::Corrupt) };
             let rows = self.artifact.rows(rows, y.len as usize).map_err(|_| Error::Corrupt)?;
             let state = Region { at: state, len: spec.state_words() as u32 };
-            let [state, y] = views(self.arena, [(state, Width::I32), (y, Width::I8)])?;
+            let [state, y] = pair(self.arena, (state, Width::I32), (y, Width::I8))?;
             let (state, y) = (bytemuck::try_cast_slice_mut(state).map_err(|_| Error::Corrupt)?, i8s(y)?);
             features::finish(&spec, state, |i, value| {
                 if let (Some(y), Some(row)) = (y.get_mut(i), rows.get(i)) {
@@ -149,7 +151,7 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
 
     /// Runs the operators after the first on `input`, the first operator's output (int8).
     pub fn infer(&mut self, input: &[i8], last: Option<u8>) -> Result<(), Error> {
-        let (region, width) = self.artifact.ops().next().ok_or(Error::Corrupt)?.output();
+        let (region, width) = self.artifact.first_op().ok_or(Error::Corrupt)?.output();
         let y = i8s(get(self.arena, region, width)?)?;
         if y.len() != input.len() {
             return Err(Error::WrongChannels);
@@ -237,14 +239,13 @@ impl<'m, 'a, K: Kernel> Runner<'m, 'a, K> {
 /// The operators after the first, up to and including `last`.
 pub(crate) fn walk<K: Kernel>(artifact: &Artifact<'_>, arena: &mut [u8], last: Option<u8>) -> Result<(), Error> {
     let arena = arena.get_mut(..artifact.operators_end() as usize).ok_or(Error::Corrupt)?;
-    let mut ops = artifact.ops();
+    let mut ops = artifact.later_ops();
     let mut left = last.unwrap_or(u8::MAX);
-    ops.next();
-    // By hand: each adaptor of the iterator copies an operator once more.
-    while left > 0
-        && let Some(op) = ops.next()
-    {
-        step::<K>(artifact, arena, &op)?;
+    // By hand and by reference: an adaptor of the iterator, or a binding by value, copies an operator once more.
+    while left > 0 {
+        let next = ops.next();
+        let Some(op) = &next else { break };
+        step::<K>(artifact, arena, op)?;
         left -= 1;
     }
     Ok(())
@@ -265,6 +266,8 @@ pub fn checksum(bytes: &[u8]) -> u32 {
     crate::fixed::CRC.checksum(bytes)
 }
 
+// A frame of its own: in the loop all operators' addresses would be made before the first.
+#[inline(never)]
 fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<(), Error> {
     let corrupt = |_| Error::Corrupt;
     // The last bytes are the kernels' own.
@@ -275,13 +278,13 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
     match *op {
         Op::Standardise { .. } | Op::Embed { .. } | Op::Poly { .. } => {}
         Op::UnitRms { x, y, gain } => {
-            let [x, y] = views(arena, [(x, Width::I8), (y, Width::I8)])?;
+            let [x, y] = pair(arena, (x, Width::I8), (y, Width::I8))?;
             kernel::unit_rms(i8s(x)?, gain, i8s(y)?);
         }
         Op::Dense { x, y, width, relu, weights, rows } => {
             let matrix = model.matrix(weights, x.len, y.len).map_err(corrupt)?;
             let rows = model.packed_rows(rows, y.len).map_err(corrupt)?;
-            let [x, y] = views(arena, [(x, Width::I8), (y, width)])?;
+            let [x, y] = pair(arena, (x, Width::I8), (y, width))?;
             kernel::dense::<K>(i8s(x)?, &matrix, rows, scratch, out(y, width, relu)?);
         }
         Op::LowRank { x, z, y, width, v, v_rows, u, u_rows } => {
@@ -289,13 +292,13 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
             let u = model.matrix(u, z.len, y.len).map_err(corrupt)?;
             let v_rows = model.packed_rows(v_rows, z.len).map_err(corrupt)?;
             let u_rows = model.packed_rows(u_rows, y.len).map_err(corrupt)?;
-            let [x, z, y] = views(arena, [(x, Width::I8), (z, Width::I8), (y, width)])?;
+            let [x, z, y] = views(arena, &[(x, Width::I8), (z, Width::I8), (y, width)])?;
             kernel::low_rank::<K>(i8s(x)?, (&v, v_rows), i8s(z)?, (&u, u_rows), scratch, out(y, width, false)?);
         }
         Op::Gate { x, y, bases, weights, rows } => {
             let matrix = model.matrix(weights, x.len, bases.into()).map_err(corrupt)?;
             let rows = model.rows(rows, bases.into()).map_err(corrupt)?;
-            let [x, y] = views(arena, [(x, Width::I8), (y, Width::I8)])?;
+            let [x, y] = pair(arena, (x, Width::I8), (y, Width::I8))?;
             kernel::gate::<K>(i8s(x)?, &matrix, rows, scratch, i8s(y)?);
         }
         Op::Mix { x, gate, base, z, acc, y, width, .. } => {
@@ -304,7 +307,7 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
             let base = base.unwrap_or(Region { at: 0, len: 0 });
             let [x, gate, base, z, acc, y] = views(
                 arena,
-                [(x, Width::I8), (gate, Width::I8), (base, Width::I16), (z, Width::I8), (acc, Width::I32), (y, width)],
+                &[(x, Width::I8), (gate, Width::I8), (base, Width::I16), (z, Width::I8), (acc, Width::I32), (y, width)],
             )?;
             let base: &[i16] = bytemuck::try_cast_slice(base).map_err(|_| Error::Corrupt)?;
             let acc = bytemuck::try_cast_slice_mut(acc).map_err(|_| Error::Corrupt)?;
@@ -312,21 +315,21 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
             kernel::mix::<K>(i8s(x)?, i8s(gate)?, base, constants, i8s(z)?, acc, scratch, out(y, width, false)?);
         }
         Op::Rescale { x, y, multiplier } => {
-            let [x, y] = views(arena, [(x, Width::I16), (y, Width::I8)])?;
+            let [x, y] = pair(arena, (x, Width::I16), (y, Width::I8))?;
             kernel::rescale(bytemuck::try_cast_slice(x).map_err(|_| Error::Corrupt)?, multiplier, i8s(y)?);
         }
         Op::Clamp { x, y, lo, hi } => {
-            let [x, y] = views(arena, [(x, Width::I8), (y, Width::I8)])?;
+            let [x, y] = pair(arena, (x, Width::I8), (y, Width::I8))?;
             kernel::clamp(i8s(x)?, lo, hi, i8s(y)?);
         }
         Op::Lookup { x, y, table } => {
-            let [x, y] = views(arena, [(x, Width::I8), (y, Width::I8)])?;
+            let [x, y] = pair(arena, (x, Width::I8), (y, Width::I8))?;
             kernel::lookup(i8s(x)?, model.i8s(table, 256).map_err(corrupt)?, i8s(y)?);
         }
         Op::Match { x, y, weights, rows, handicaps } => {
             let classes = y.len as usize;
             let matrix = model.matrix(weights, x.len, y.len).map_err(corrupt)?;
-            let [x, y] = views(arena, [(x, Width::I8), (y, Width::I32)])?;
+            let [x, y] = pair(arena, (x, Width::I8), (y, Width::I32))?;
             let rows = model.rows(rows, classes).map_err(corrupt)?;
             let handicaps = match handicaps {
                 Some(at) => model.i32s(at, classes).map_err(corrupt)?,
@@ -338,7 +341,7 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
         Op::Sparse { x, y, width, relu, layout, groups, counts, entries, rows } => {
             let matrix = model.sparse(layout, (x.len, y.len), groups, counts, entries).map_err(corrupt)?;
             let rows = model.rows(rows, y.len as usize).map_err(corrupt)?;
-            let [x, y] = views(arena, [(x, Width::I8), (y, width)])?;
+            let [x, y] = pair(arena, (x, Width::I8), (y, width))?;
             kernel::sparse::<K>(i8s(x)?, &matrix, rows, out(y, width, relu)?);
         }
     }
@@ -347,15 +350,15 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
 
 /// Value `i` of a vector, standardised or embedded.
 fn take(artifact: &Artifact<'_>, arena: &mut [u8], i: usize, value: i16) -> Result<(), Error> {
-    match artifact.ops().next() {
-        Some(Op::Standardise { y, rows }) => {
+    match artifact.first_op() {
+        Some(&Op::Standardise { y, rows }) => {
             let rows = artifact.rows(rows, y.len as usize).map_err(|_| Error::Corrupt)?;
             let y = i8s(get(arena, y, Width::I8)?)?;
             if let (Some(y), Some(row)) = (y.get_mut(i), rows.get(i)) {
                 *y = requant_i8(i32::from(value).wrapping_add(row.bias), row.multiplier, -127);
             }
         }
-        Some(Op::Embed { y, vocabulary, dim, table }) => {
+        Some(&Op::Embed { y, vocabulary, dim, table }) => {
             let size = usize::from(vocabulary) * usize::from(dim);
             let table = artifact.i8s(table, size).map_err(|_| Error::Corrupt)?;
             kernel::embed(value, table, vocabulary, dim, i, i8s(get(arena, y, Width::I8)?)?);
@@ -373,8 +376,23 @@ fn range(region: Region, width: Width) -> core::ops::Range<usize> {
     start..start.saturating_add((region.len as usize).saturating_mul(width.bytes() as usize))
 }
 
-fn views<const N: usize>(arena: &mut [u8], regions: [(Region, Width); N]) -> Result<[&mut [u8]; N], Error> {
-    arena.get_disjoint_mut(regions.map(|(region, width)| range(region, width))).map_err(|_| Error::Corrupt)
+fn views<'a, const N: usize>(arena: &'a mut [u8], regions: &[(Region, Width); N]) -> Result<[&'a mut [u8]; N], Error> {
+    let ranges = core::array::from_fn(|i| regions.get(i).map_or(0..0, |&(region, width)| range(region, width)));
+    arena.get_disjoint_mut(ranges).map_err(|_| Error::Corrupt)
+}
+
+/// Two regions that don't meet, as [`views`] gives them: most operators have no more.
+fn pair<'a>(
+    arena: &'a mut [u8],
+    (a, a_width): (Region, Width),
+    (b, b_width): (Region, Width),
+) -> Result<[&'a mut [u8]; 2], Error> {
+    let (a, b) = (range(a, a_width), range(b, b_width));
+    let split = |arena: &'a mut [u8], first: core::ops::Range<usize>, second: core::ops::Range<usize>| {
+        let (low, high) = arena.split_at_mut_checked(second.start)?;
+        Some([low.get_mut(first)?, high.get_mut(..second.len())?])
+    };
+    if a.end <= b.start { split(arena, a, b) } else { split(arena, b, a).map(|[b, a]| [a, b]) }.ok_or(Error::Corrupt)
 }
 
 pub(crate) fn get(arena: &mut [u8], region: Region, width: Width) -> Result<&mut [u8], Error> {

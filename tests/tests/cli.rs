@@ -108,7 +108,11 @@ fn kernels_are_counted_and_sizes_keep_their_budget() {
         println!("SKIPPED kernels_are_counted_and_sizes_keep_their_budget: {error:#}");
         return;
     }
-    let output = smidgen(&["bench", "kernels", "--board", "qemu-m3", "--only", "B", "--alone", "--json"]);
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.md");
+    std::fs::write(&page, "Before.\n<!-- bench kernels: begin -->\n<!-- bench kernels: end -->\nAfter.\n").unwrap();
+    let page = page.to_str().unwrap();
+    let output = smidgen(&["bench", "kernels", "--board", "qemu-m3", "--only", "B", "--alone", "--json", "-o", page]);
     if stderr(&output).contains("instruction counter") {
         println!("SKIPPED kernels_are_counted_and_sizes_keep_their_budget: {}", stderr(&output));
         return;
@@ -120,6 +124,15 @@ fn kernels_are_counted_and_sizes_keep_their_budget() {
     // 2,368 products: no core does one in less than a quarter of an instruction.
     assert!(row["ours"].as_u64().unwrap() > 600 && row["per_mac"].is_number() && row["cycles"].is_u64(), "{row}");
     assert!(row["peers"]["plain C at -O3"].is_null(), "{row}");
+    // The executor adds to the kernels. Their image holds two layers of assembly and a call for each.
+    let alone = |field: &str| row["alone"][field].as_u64().unwrap();
+    assert!((600..row["ours"].as_u64().unwrap()).contains(&alone("instructions")), "{row}");
+    assert!((200..4096).contains(&alone("code_bytes")) && (64..1024).contains(&alone("static_bytes")), "{row}");
+    assert!((16..1024).contains(&alone("stack_bytes")) && row["model"].is_null() && row["parts"] == 1, "{row}");
+    let page = std::fs::read_to_string(page).unwrap();
+    let count = smidgen::output::thousands(row["ours"].as_u64().unwrap());
+    assert!(page.starts_with("Before.\n") && page.ends_with("\nAfter.\n"), "{page}");
+    assert!(page.contains(&format!("| qemu-m3 | {count} |")), "{page}");
     says(&["bench", "kernels", "--board", "qemu-m9"], 1);
 }
 

@@ -181,8 +181,8 @@ fn a_family_never_uses_another() {
 #[test]
 fn quantisation_happens_once() {
     // Standardisation is trained on the chip's own rounding, so it makes the multipliers of its inputs;
-    // infer.rs applies those of an artifact to features that are already there, peers.rs hands them to other engines.
-    let peers = "host/src/cli/bench/peers.rs";
+    // infer.rs applies those of an artifact to features that are already there, plain.rs hands them to other engines.
+    let peers = "host/src/cli/bench/peers/plain.rs";
     let allowed = ["host/src/compress/", "host/src/family/parsnets/standardise.rs", "host/src/infer.rs", peers];
     let words = ["requant", "requant_i8", "requant_i16", "multiplier", "Row"];
     let mut found = Vec::new();

@@ -3,6 +3,8 @@
 #![no_std]
 #![no_main]
 
+mod start;
+
 include!("model.rs");
 
 const LARGEST: usize = 1024;
@@ -47,47 +49,17 @@ fn infer(x: &[i8], a: &mut [i8; LARGEST], b: &mut [i8; LARGEST], scores: &mut [i
     last[0].biases.len()
 }
 
-macro_rules! marks {
-    ($($name:ident)*) => { $(
-        // SAFETY: no other symbol of the image has this name.
-        #[unsafe(no_mangle)]
-        #[inline(never)]
-        extern "C" fn $name() {
-            // SAFETY: no instruction at all; it keeps the call.
-            unsafe { core::arch::asm!("", options(nostack)) }
-        }
-    )* };
-}
-marks!(smidgen_mark_finish_start smidgen_mark_finish_stop smidgen_mark_push_start smidgen_mark_push_stop);
-
 // SAFETY: the start-up code alone calls it, by this name.
 #[unsafe(no_mangle)]
 extern "C" fn main() -> ! {
     let (mut a, mut b, mut scores) = ([0; LARGEST], [0; LARGEST], [0; LARGEST]);
     let n = infer(core::hint::black_box(&INPUT), &mut a, &mut b, &mut scores);
     if scores[..n] == SCORES {
-        smidgen_mark_push_start();
-        smidgen_mark_push_stop();
+        start::right();
     }
-    smidgen_mark_finish_start();
+    start::smidgen_mark_finish_start();
     infer(core::hint::black_box(&INPUT), &mut a, &mut b, &mut scores);
-    smidgen_mark_finish_stop();
+    start::smidgen_mark_finish_stop();
     core::hint::black_box(&scores);
     loop {}
 }
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
-}
-
-#[cfg(all(target_arch = "arm", not(target_abi = "eabihf")))]
-core::arch::global_asm!(".section .vectors, \"a\"", ".word stack_top", ".word main", ".text");
-// The compiler moves memory through the FPU's registers: it is turned on first.
-#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
-core::arch::global_asm!(
-    ".section .vectors, \"a\"", ".word stack_top", ".word begin", ".text", ".thumb_func", ".global begin", "begin:",
-    "ldr r0, =0xE000ED88", "ldr r1, [r0]", "orr r1, r1, #0xF00000", "str r1, [r0]", "dsb", "isb", "b main",
-);
-#[cfg(target_arch = "riscv32")]
-core::arch::global_asm!(".section .vectors, \"ax\"", ".global start", "start:", "la sp, stack_top", "j main", ".text");

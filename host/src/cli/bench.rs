@@ -3,6 +3,7 @@
 //! A bench gives rows; here they are shown and become JSON.
 
 mod kernels;
+mod markdown;
 mod peer;
 mod peers;
 mod sampler;
@@ -16,6 +17,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
+use crate::counting::bare::Alone;
 use crate::engine::instruction_set;
 use crate::family::Place;
 use crate::output::{Output, thousands};
@@ -79,8 +81,42 @@ pub struct Row {
     pub peers: Vec<(String, f64)>,
     /// What a reader has to know.
     pub notes: Vec<String>,
-    /// Of kernels: products of one inference, as if dense, and estimated cycles.
-    pub work: Option<(u64, Option<u64>)>,
+    /// Of `bench kernels`: what was counted.
+    pub work: Option<Work>,
+}
+
+/// What a row of `bench kernels` is about.
+pub struct Work {
+    /// A workload's letter, or a model's name.
+    pub subject: String,
+    /// The board's name.
+    pub board: String,
+    /// Products of one inference, as if dense.
+    pub macs: u64,
+    /// Estimated cycles of the whole answer.
+    pub cycles: Option<u64>,
+    /// A workload's kernels without the executor.
+    pub alone: Option<Alone>,
+    /// Models that it was counted in, their counts summed.
+    pub parts: usize,
+    /// What the cost model says of a model from a file.
+    pub estimate: Option<Estimate>,
+}
+
+/// The cost model's word on a count.
+#[derive(Clone, Copy)]
+pub struct Estimate {
+    /// What it expects.
+    pub instructions: u64,
+    /// What it says is the most.
+    pub bound: u64,
+}
+
+impl Estimate {
+    /// How far it lies from a count, in percent of the count.
+    pub fn off(&self, count: f64) -> f64 {
+        100.0 * (self.instructions as f64 / count - 1.0)
+    }
 }
 
 impl Row {
@@ -124,19 +160,22 @@ fn show(measured: &Measured, output: Output) {
         front.into_iter().chain(back).take(if works { 7 } else { 5 }).collect::<Vec<_>>()
     };
     for row in &measured.rows {
-        let (a_mac, cycles) = row.work.map_or_else(Default::default, |(macs, cycles)| {
-            (format!("{:.2}", row.ours / macs as f64), cycles.map_or_else(|| "–".into(), thousands))
-        });
-        let last = if works { [a_mac, cycles] } else { Default::default() };
+        let a_mac = |v: f64| {
+            let macs = row.work.as_ref().map_or(0, |work| work.macs);
+            if macs > 0 { format!("{:.2}", v / macs as f64) } else { String::new() }
+        };
+        let cycles = row.work.as_ref().map_or_else(String::new, |w| w.cycles.map_or_else(|| "–".into(), thousands));
         table.push(cells(
             [row.name.clone(), "smidgen".into(), row.show(row.ours), row.unit.into(), String::new()],
-            last,
+            [a_mac(row.ours), cycles],
         ));
-        for (name, value) in &row.peers {
-            let ratio = format!("{:.1}×", value / row.ours);
-            let a_mac = row.work.map_or_else(String::new, |(macs, _)| format!("{:.2}", value / macs as f64));
+        let alone = row.work.as_ref().and_then(|work| work.alone).map(|alone| alone.instructions as f64);
+        let alone = alone.map(|count| ("smidgen, the kernels alone".to_string(), count));
+        for (name, value) in alone.iter().chain(&row.peers) {
+            let ratio = value / row.ours;
+            let ratio = if ratio < 1.0 { format!("{ratio:.2}×") } else { format!("{ratio:.1}×") };
             let cells_of = [String::new(), name.clone(), row.show(*value), row.unit.into(), ratio];
-            table.push(cells(cells_of, [a_mac, String::new()]));
+            table.push(cells(cells_of, [a_mac(*value), String::new()]));
         }
     }
     let header = ["work", "by", "figure", "unit", "to ours", "a product", "cycles, about"];
@@ -166,9 +205,25 @@ fn json(measured: &Measured, seconds: f64) -> Value {
             "peers": row.peers.iter().map(|(name, value)| (name.clone(), row.number(*value))).collect::<Map<_, _>>(),
             "ratio": ratio.collect::<Map<_, _>>(), "notes": row.notes,
         });
-        if let (Some((macs, cycles)), Some(fields)) = (row.work, object.as_object_mut()) {
-            fields.insert("per_mac".into(), json!(three(row.ours / macs as f64)));
-            fields.insert("cycles".into(), json!(cycles));
+        if let (Some(work), Some(fields)) = (&row.work, object.as_object_mut()) {
+            let per_mac = (work.macs > 0).then(|| three(row.ours / work.macs as f64));
+            fields.insert("per_mac".into(), json!(per_mac));
+            fields.insert("cycles".into(), json!(work.cycles));
+            fields.insert("parts".into(), json!(work.parts));
+            fields.insert(
+                "alone".into(),
+                json!(work.alone.map(|alone| json!({
+                    "instructions": alone.instructions, "code_bytes": alone.code_bytes,
+                    "static_bytes": alone.static_bytes, "stack_bytes": alone.stack_bytes,
+                }))),
+            );
+            fields.insert(
+                "model".into(),
+                json!(work.estimate.map(|estimate| json!({
+                    "estimate": estimate.instructions, "error_percent": three(estimate.off(row.ours)),
+                    "bound": estimate.bound, "holds": row.ours <= estimate.bound as f64,
+                }))),
+            );
         }
         object
     });

@@ -68,13 +68,21 @@ impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Choice { node, n_in, n_out, nonzeros, chosen, others } = self;
         let share = 100.0 * *nonzeros as f64 / (n_in * n_out) as f64;
-        write!(f, "{node} ({n_in} → {n_out}): {share:.1} % of the weights are not 0; {} takes ", chosen.name())?;
-        write!(f, "about {} instructions and {} bytes", chosen.instructions, chosen.bytes)?;
-        for other in others {
-            write!(f, ", {} {} and {}", other.name(), other.instructions, other.bytes)?;
-        }
-        Ok(())
+        write!(
+            f,
+            "{node} ({n_in} → {n_out}): {}, {} instructions and ",
+            chosen.name(),
+            thousands(chosen.instructions)
+        )?;
+        write!(f, "{} bytes; {share:.1} % of its weights are not 0", thousands(chosen.bytes))?;
+        let other =
+            |c: &Cost| format!("{} would take {} and {}", c.name(), thousands(c.instructions), thousands(c.bytes));
+        write!(f, "; {}", others.iter().map(other).collect::<Vec<_>>().join(", "))
     }
+}
+
+fn thousands(n: u32) -> String {
+    crate::output::thousands(n.into())
 }
 
 /// A dense layer's regions and the rest that does not depend on its layout.

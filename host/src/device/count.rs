@@ -1,7 +1,7 @@
 //! Exact counts of executed instructions between the firmware's markers, by a plugin for QEMU (icount.c).
 //!
-//! The plugin is compiled with `cc` when first needed and kept in a cache. Without `cc`, or with a QEMU that
-//! takes no plugins, there are no counts and a reason why; everything else works.
+//! The plugin is compiled with `cc` when first needed and kept in a cache. Without `cc` the debugger counts
+//! ([`Steps`](super::step)), slower.
 
 use super::Firmware;
 use anyhow::{Context, Result, bail, ensure};
@@ -46,17 +46,20 @@ impl Counts {
 pub fn arguments(qemu: &str, firmware: &Firmware, out: &Path) -> Result<Vec<String>> {
     let plugin = plugin(qemu)?;
     let mut argument = format!("{},out={}", plugin.display(), out.display());
-    for region in REGIONS {
-        let marker = |end: &str| {
-            let name = format!("{region}_{end}");
-            firmware
-                .markers
-                .get(&name)
-                .with_context(|| format!("{}: no function smidgen_mark_{name}", firmware.path.display()))
-        };
-        argument += &format!(",region={region}:{:x}:{:x}", marker("start")?, marker("stop")?);
+    for (region, start, stop) in stretches(firmware)? {
+        argument += &format!(",region={region}:{start:x}:{stop:x}");
     }
     Ok(vec!["-plugin".into(), argument])
+}
+
+/// Every stretch's name and the addresses of its markers.
+pub fn stretches(firmware: &Firmware) -> Result<Vec<(&'static str, u64, u64)>> {
+    let marker = |region: &str, end: &str| {
+        let name = format!("{region}_{end}");
+        let address = firmware.markers.get(&name).copied();
+        address.with_context(|| format!("{}: no function smidgen_mark_{name}", firmware.path.display()))
+    };
+    REGIONS.iter().map(|&region| Ok((region, marker(region, "start")?, marker(region, "stop")?))).collect()
 }
 
 /// The compiled plugin for this QEMU.

@@ -89,17 +89,11 @@ fn image(board: &Board, folder: &Path) -> PathBuf {
 }
 
 fn build(board: &Board, folder: &Path) -> Result<()> {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = cargo();
     // In the board's own folder: its settings count, and it may be a workspace of its own.
     cargo.current_dir(folder.join(&board.name)).args(["build", "--release", "--quiet", "--target", &board.target]);
     if signed() {
         cargo.args(["--features", "signed", "--target-dir"]).arg(folder.join(target_folder()));
-    }
-    // What an outer cargo or a user set for the host must not reach the chip's build.
-    for variable in
-        ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "CARGO_BUILD_RUSTFLAGS"]
-    {
-        cargo.env_remove(variable);
     }
     let output = match cargo.stdin(Stdio::null()).output() {
         Ok(output) => output,
@@ -120,9 +114,20 @@ fn build(board: &Board, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Cargo for a chip's build: what an outer cargo or a user set for the host must not reach it.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for variable in
+        ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "CARGO_BUILD_RUSTFLAGS"]
+    {
+        cargo.env_remove(variable);
+    }
+    cargo
+}
+
 /// The folder `boards` of the source tree: from the variable SMIDGEN_BOARDS, above the current folder or the
 /// program, or where the program was built.
-fn boards_folder() -> Result<PathBuf> {
+pub fn boards_folder() -> Result<PathBuf> {
     if let Some(folder) = env::var_os("SMIDGEN_BOARDS") {
         let folder = PathBuf::from(folder);
         ensure!(folder.join("Cargo.toml").is_file(), "SMIDGEN_BOARDS={}: no Cargo.toml there", folder.display());

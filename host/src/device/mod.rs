@@ -17,6 +17,7 @@ pub mod probe;
 mod qemu;
 mod request;
 mod serial;
+mod step;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,7 @@ pub use classes::{Class, Room, to_int16};
 pub use count::{Counts, arguments as count_arguments};
 pub use explain::{Explanation, kept, score_of};
 pub use fault::in_words;
-pub use firmware::Firmware;
+pub use firmware::{Firmware, boards_folder, cargo};
 pub use kept::Kept;
 pub use plan::{Chip, Plan, Segment, cached};
 pub use port::open;
@@ -47,6 +48,10 @@ pub trait Link {
     fn send(&mut self, bytes: &[u8]) -> Result<()>;
     /// Waits up to `patience` for bytes; how many came, 0 if none. The error as for `send`.
     fn receive(&mut self, bytes: &mut [u8], patience: Duration) -> Result<usize>;
+    /// How much of the time of the last `receive` the board's processor stood still: it counts for no deadline.
+    fn stood_still(&mut self) -> Duration {
+        Duration::ZERO
+    }
     /// Lets go of the board; the error says what could not be kept.
     fn close(&mut self) -> Result<()> {
         Ok(())
@@ -59,6 +64,9 @@ impl<L: Link + ?Sized> Link for Box<L> {
     }
     fn receive(&mut self, bytes: &mut [u8], patience: Duration) -> Result<usize> {
         (**self).receive(bytes, patience)
+    }
+    fn stood_still(&mut self) -> Duration {
+        (**self).stood_still()
     }
     fn close(&mut self) -> Result<()> {
         (**self).close()

@@ -4,7 +4,7 @@
 //! port, so that any number of boards start at once. QEMU's life hangs on a pipe: when its writing end closes,
 //! because the `Qemu` is dropped or because this process died of anything at all, a small shell ends QEMU.
 
-use super::{Board, Firmware, Kept, Link, count, tcp::waits};
+use super::{Board, Firmware, Kept, Link, count, step::Steps, tcp::waits};
 use anyhow::{Context, Result, anyhow, bail};
 use std::{
     fs,
@@ -25,6 +25,9 @@ const GUARD: &str = r#"exec 3<&0; { cat <&3 >/dev/null; kill $$; } 2>/dev/null &
 /// Socket of QEMU's monitor, among the board's files.
 const MONITOR: &str = "monitor";
 
+/// Socket of QEMU's debugger, there too.
+const DEBUGGER: &str = "debugger";
+
 /// How long QEMU may take to save a stretch of its memory.
 const KEEP: Duration = Duration::from_secs(5);
 
@@ -43,9 +46,20 @@ pub struct Qemu {
     life: Option<ChildStdin>,
     link: TcpStream,
     errors: Arc<Mutex<String>>,
-    counting: Result<(), String>,
+    counting: Counting,
+    /// Time of the last `receive` in which the debugger stepped.
+    still: Duration,
     files: TempDir,
     stretches: Vec<(u32, u32)>,
+}
+
+/// How instructions are counted.
+enum Counting {
+    No,
+    /// By the plugin, into a file.
+    Plugin,
+    /// By the debugger, and why not by the plugin.
+    Steps(Steps, String),
 }
 
 impl Qemu {
@@ -87,13 +101,17 @@ impl Qemu {
             fs::write(&file, bytes).with_context(|| format!("{} cannot be written", file.display()))?;
             arguments.extend(["-device".into(), format!("loader,file={},addr={at:#x},force-raw=on", file.display())]);
         }
-        let plugin = match counting {
-            true => {
-                count::arguments(program, &firmware, &files.path().join("counts")).map_err(|error| format!("{error:#}"))
+        let plugin = counting.then(|| count::arguments(program, &firmware, &files.path().join("counts")));
+        let mut stub = None;
+        match &plugin {
+            None => {}
+            Some(Ok(plugin)) => arguments.extend(plugin.iter().cloned()),
+            Some(Err(why)) => {
+                let socket = files.path().join(DEBUGGER);
+                arguments.extend(["-gdb".into(), format!("unix:{},server=on,wait=off", socket.display())]);
+                stub = Some((socket, format!("{why:#}")));
             }
-            false => Err("not asked for".into()),
-        };
-        let counting = plugin.map(|plugin| arguments.extend(plugin));
+        }
         let mut child = Command::new("sh")
             .args(["-c", GUARD, "sh", program])
             .args(&arguments)
@@ -124,6 +142,11 @@ impl Qemu {
         };
         link.set_nodelay(true)?;
         link.set_nonblocking(false)?;
+        let counting = match (plugin, stub) {
+            (Some(Ok(_)), _) => Counting::Plugin,
+            (_, Some((socket, why))) => Counting::Steps(Steps::begin(&socket, &firmware, &board.core)?, why),
+            _ => Counting::No,
+        };
         Ok(Qemu {
             program: program.clone(),
             board: board.name.clone(),
@@ -132,6 +155,7 @@ impl Qemu {
             link,
             errors,
             counting,
+            still: Duration::ZERO,
             files,
             stretches: Kept::stretches(board),
         })
@@ -161,8 +185,19 @@ impl Qemu {
     /// Ends QEMU; the counted instructions, or why there are none.
     pub fn stop(mut self) -> Result<count::Counts, String> {
         self.end();
-        self.counting.clone()?;
-        count::Counts::read(&self.files.path().join("counts")).map_err(|error| format!("{error:#}"))
+        match std::mem::replace(&mut self.counting, Counting::No) {
+            Counting::No => Err("not asked for".into()),
+            Counting::Plugin => {
+                count::Counts::read(&self.files.path().join("counts")).map_err(|error| format!("{error:#}"))
+            }
+            Counting::Steps(steps, why) => steps.end().map_err(|error| format!("{error:#}; no plugin: {why}")),
+        }
+    }
+
+    /// Instructions that the debugger has stepped, if it is there.
+    fn stepped(&self) -> Option<u64> {
+        let Counting::Steps(steps, _) = &self.counting else { return None };
+        Some(steps.stepped())
     }
 
     /// QEMU's process number.
@@ -207,12 +242,26 @@ impl Link for Qemu {
 
     fn receive(&mut self, bytes: &mut [u8], patience: Duration) -> Result<usize> {
         self.link.set_read_timeout(Some(patience.max(Duration::from_millis(1))))?;
-        match self.link.read(bytes) {
-            Ok(0) => Err(self.died()),
-            Ok(count) => Ok(count),
-            Err(error) if waits(&error) => Ok(0),
-            Err(_) => Err(self.died()),
+        let (asked, before) = (Instant::now(), self.stepped());
+        let read = self.link.read(bytes);
+        self.still = if self.stepped() == before { Duration::ZERO } else { asked.elapsed() };
+        match read {
+            Ok(0) => return Err(self.died()),
+            Ok(count) => return Ok(count),
+            Err(error) if waits(&error) => {}
+            Err(_) => return Err(self.died()),
         }
+        match std::mem::replace(&mut self.counting, Counting::No) {
+            Counting::Steps(steps, _) if steps.failed() => {
+                steps.end().context("counting by the debugger")?;
+            }
+            counting => self.counting = counting,
+        }
+        Ok(0)
+    }
+
+    fn stood_still(&mut self) -> Duration {
+        self.still
     }
 }
 

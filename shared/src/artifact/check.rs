@@ -111,9 +111,14 @@ fn check_regions(artifact: &Artifact<'_>, i: usize, op: &Op) -> Result<(), Error
             return Err(Error::BadRegion);
         }
     }
-    // A gate's pairs hold a weight of 128 as −128: no matrix reads them.
-    let pairs = |earlier: Op| matches!((earlier, op.inputs()), (Op::Gate { y, .. }, [Some((x, _)), ..]) if x == y);
-    if op.columns() > 0 && artifact.ops().take(i).any(pairs) { Err(Error::BadShape) } else { Ok(()) }
+    // A gate's pairs hold a weight of 128 as −128: no matrix reads them. Another output may lie there later.
+    let mut pairs = false;
+    for earlier in artifact.ops().take(i) {
+        if op.inputs().first() == Some(&Some(earlier.output())) {
+            pairs = matches!(earlier, Op::Gate { .. });
+        }
+    }
+    if op.columns() > 0 && pairs { Err(Error::BadShape) } else { Ok(()) }
 }
 
 fn check_shapes(artifact: &Artifact<'_>, i: usize, op: &Op) -> Result<(), Error> {

@@ -22,9 +22,10 @@ use crate::kernel::poly::{Law, Step};
 use crate::kernel::{Bases, Matrix, Packing, Rows, Sparse, group_bytes, runs, runs_here};
 use crate::op::{Layout, Op, Region, Width};
 
-/// Why bytes are not an artifact, or not one that this build runs. The number is the wire's.
+/// Why bytes are not an artifact, or not one that this build runs. The number is the wire's; a word here, so that what
+/// stands in its place in a `Result` is moved by words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
+#[repr(u32)]
 pub enum Error {
     /// Shorter than the header, or than the header's total length.
     Truncated = 1,
@@ -130,6 +131,9 @@ pub struct Artifact<'a> {
     manifest: Manifest<'a>,
     weights: &'a [u8],
     golden: Golden<'a>,
+    /// The first operator, decoded once: it is asked for with every value.
+    first: Option<Op>,
+    later: Ops<'a>,
 }
 
 impl<'a> Artifact<'a> {
@@ -146,7 +150,9 @@ impl<'a> Artifact<'a> {
         };
         let manifest: Manifest = postcard::from_bytes(section(header.manifest)?).map_err(|_| Error::BadManifest)?;
         let golden: Golden = postcard::from_bytes(section(header.golden)?).map_err(|_| Error::BadManifest)?;
-        let artifact = Artifact { header, manifest, weights: section(header.weights)?, golden };
+        let mut later = Ops::new(manifest.ops, manifest.op_count);
+        let first = later.next();
+        let artifact = Artifact { header, manifest, weights: section(header.weights)?, golden, first, later };
         check::check(&artifact)?;
         Ok(artifact)
     }
@@ -190,6 +196,16 @@ impl<'a> Artifact<'a> {
     /// The operators in order.
     pub fn ops(&self) -> Ops<'a> {
         Ops::new(self.manifest.ops, self.manifest.op_count)
+    }
+
+    /// The first operator: it takes the input.
+    pub fn first_op(&self) -> Option<&Op> {
+        self.first.as_ref()
+    }
+
+    /// The operators after the first.
+    pub fn later_ops(&self) -> Ops<'a> {
+        self.later
     }
 
     /// The classes in the order of the scores.

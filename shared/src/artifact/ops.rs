@@ -6,7 +6,7 @@
 use crate::op::{Layout, Op, Region, Width};
 
 /// The operators of a manifest, in order. Ends early where one does not decode.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Ops<'a> {
     bytes: &'a [u8],
     left: u8,
@@ -29,58 +29,68 @@ impl Iterator for Ops<'_> {
 
     fn next(&mut self) -> Option<Op> {
         self.left = self.left.checked_sub(1)?;
-        let mut fields = Fields(self.bytes);
-        let op = fields.op();
-        if op.is_some() {
-            self.bytes = fields.0;
-        } else {
-            // What cannot be decoded stays: `is_done` tells.
-            self.left = 0;
-            self.bytes = self.bytes.get(..1).unwrap_or(&[0]);
-        }
-        op
+        // The last call, so that the operator is built where it is wanted, and not copied.
+        self.op()
     }
 }
 
-struct Fields<'a>(&'a [u8]);
+/// The fields. Each is `None`, and the operators end, where it does not decode.
+impl Ops<'_> {
+    /// Ends: [`Ops::is_done`] says that something is left.
+    fn fail<T>(&mut self) -> Option<T> {
+        self.left = 0;
+        self.bytes = &[0];
+        None
+    }
 
-impl Fields<'_> {
     fn byte(&mut self) -> Option<u8> {
-        let (&byte, rest) = self.0.split_first()?;
-        self.0 = rest;
+        let Some((&byte, rest)) = self.bytes.split_first() else { return self.fail() };
+        self.bytes = rest;
         Some(byte)
     }
 
     #[inline(never)]
     fn word(&mut self) -> Option<u32> {
-        let mut bytes = self.0;
-        let mut word = 0;
-        let mut shift = 0;
-        // At most five bytes.
-        while let Some((&byte, rest)) = bytes.split_first()
-            && shift < 35
+        // Most words have one byte or two.
+        let Some((&first, rest)) = self.bytes.split_first() else { return self.fail() };
+        if first < 128 {
+            self.bytes = rest;
+            return Some(first.into());
+        }
+        let Some((&second, mut bytes)) = rest.split_first() else { return self.fail() };
+        let mut word = u32::from(first & 127) | u32::from(second & 127) << 7;
+        if second < 128 {
+            self.bytes = bytes;
+            return Some(word);
+        }
+        let mut shift = 14;
+        // None has more than five; the fifth has room for four bits.
+        while shift < 35
+            && let Some((&byte, rest)) = bytes.split_first()
         {
             bytes = rest;
             word |= u32::from(byte & 127) << (shift & 31);
             if byte < 128 {
-                self.0 = bytes;
-                // The fifth byte has room for four bits.
-                return (shift < 28 || byte < 16).then_some(word);
+                self.bytes = bytes;
+                return if shift < 28 || byte < 16 { Some(word) } else { self.fail() };
             }
             shift += 7;
         }
-        None
+        self.fail()
     }
 
     fn half(&mut self) -> Option<u16> {
-        self.word()?.try_into().ok()
+        match self.word()?.try_into() {
+            Ok(half) => Some(half),
+            Err(_) => self.fail(),
+        }
     }
 
     fn flag(&mut self) -> Option<bool> {
         match self.byte()? {
             0 => Some(false),
             1 => Some(true),
-            _ => None,
+            _ => self.fail(),
         }
     }
 
@@ -94,7 +104,7 @@ impl Fields<'_> {
             0 => Some(Width::I8),
             1 => Some(Width::I16),
             2 => Some(Width::I32),
-            _ => None,
+            _ => self.fail(),
         }
     }
 
@@ -105,70 +115,18 @@ impl Fields<'_> {
         Some(match kind {
             0 => Op::Standardise { y: first, rows: self.word()? },
             1 => Op::UnitRms { x: first, y: self.region()?, gain: self.word()? },
-            2 => Op::Dense {
-                x: first,
-                y: self.region()?,
-                width: self.width()?,
-                relu: self.flag()?,
-                weights: self.word()?,
-                rows: self.word()?,
-            },
-            3 => Op::LowRank {
-                x: first,
-                z: self.region()?,
-                y: self.region()?,
-                width: self.width()?,
-                v: self.word()?,
-                v_rows: self.word()?,
-                u: self.word()?,
-                u_rows: self.word()?,
-            },
-            4 => {
-                Op::Gate { x: first, y: self.region()?, bases: self.half()?, weights: self.word()?, rows: self.word()? }
-            }
-            5 => Op::Mix {
-                x: first,
-                gate: self.region()?,
-                base: if self.flag()? { Some(self.region()?) } else { None },
-                z: self.region()?,
-                acc: self.region()?,
-                y: self.region()?,
-                width: self.width()?,
-                bases: self.half()?,
-                v: self.word()?,
-                v_rows: self.word()?,
-                u: self.word()?,
-                u_bias: self.word()?,
-                multipliers: self.word()?,
-            },
+            2 => return self.dense(first),
+            3 => return self.low_rank(first),
+            4 => return self.gate(first),
+            5 => return self.mix(first),
             6 => {
                 let (y, zigzag) = (self.region()?, self.word()?);
                 Op::Rescale { x: first, y, multiplier: (zigzag >> 1) as i32 ^ -((zigzag & 1) as i32) }
             }
             7 => Op::Clamp { x: first, y: self.region()?, lo: self.byte()? as i8, hi: self.byte()? as i8 },
             8 => Op::Lookup { x: first, y: self.region()?, table: self.word()? },
-            9 => Op::Match {
-                x: first,
-                y: self.region()?,
-                weights: self.word()?,
-                rows: self.word()?,
-                handicaps: if self.flag()? { Some(self.word()?) } else { None },
-            },
-            10 => Op::Sparse {
-                x: first,
-                y: self.region()?,
-                width: self.width()?,
-                relu: self.flag()?,
-                layout: match self.word()? {
-                    0 => Layout::Csr,
-                    1 => Layout::Blocks,
-                    _ => return None,
-                },
-                groups: self.word()?,
-                counts: self.word()?,
-                entries: self.word()?,
-                rows: self.word()?,
-            },
+            9 => return self.matched(first),
+            10 => return self.sparse(first),
             11 => Op::Embed { y: first, vocabulary: self.half()?, dim: self.half()?, table: self.word()? },
             12 => Op::Poly {
                 registers: first,
@@ -179,7 +137,87 @@ impl Fields<'_> {
                 steps: self.word()?,
                 laws: self.word()?,
             },
-            _ => return None,
+            _ => return self.fail(),
+        })
+    }
+
+    #[inline(never)]
+    fn dense(&mut self, x: Region) -> Option<Op> {
+        Some(Op::Dense {
+            x,
+            y: self.region()?,
+            width: self.width()?,
+            relu: self.flag()?,
+            weights: self.word()?,
+            rows: self.word()?,
+        })
+    }
+
+    #[inline(never)]
+    fn low_rank(&mut self, x: Region) -> Option<Op> {
+        Some(Op::LowRank {
+            x,
+            z: self.region()?,
+            y: self.region()?,
+            width: self.width()?,
+            v: self.word()?,
+            v_rows: self.word()?,
+            u: self.word()?,
+            u_rows: self.word()?,
+        })
+    }
+
+    #[inline(never)]
+    fn gate(&mut self, x: Region) -> Option<Op> {
+        Some(Op::Gate { x, y: self.region()?, bases: self.half()?, weights: self.word()?, rows: self.word()? })
+    }
+
+    #[inline(never)]
+    fn mix(&mut self, x: Region) -> Option<Op> {
+        Some(Op::Mix {
+            x,
+            gate: self.region()?,
+            base: if self.flag()? { Some(self.region()?) } else { None },
+            z: self.region()?,
+            acc: self.region()?,
+            y: self.region()?,
+            width: self.width()?,
+            bases: self.half()?,
+            v: self.word()?,
+            v_rows: self.word()?,
+            u: self.word()?,
+            u_bias: self.word()?,
+            multipliers: self.word()?,
+        })
+    }
+
+    #[inline(never)]
+    fn matched(&mut self, x: Region) -> Option<Op> {
+        Some(Op::Match {
+            x,
+            y: self.region()?,
+            weights: self.word()?,
+            rows: self.word()?,
+            handicaps: if self.flag()? { Some(self.word()?) } else { None },
+        })
+    }
+
+    #[inline(never)]
+    fn sparse(&mut self, x: Region) -> Option<Op> {
+        Some(Op::Sparse {
+            x,
+            y: self.region()?,
+            width: self.width()?,
+            relu: self.flag()?,
+            layout: match self.word()? {
+                0 => Layout::Csr,
+                1 => Layout::Blocks,
+                _ => return self.fail(),
+            },
+            groups: self.word()?,
+            counts: self.word()?,
+            entries: self.word()?,
+            rows: self.word()?,
         })
     }
 }

@@ -21,9 +21,9 @@
 use super::arch;
 use crate::fixed::Row;
 
-/// How a dense matrix is stored. The number is the header's.
+/// How a dense matrix is stored. The number is the header's. A word, so that matrices are moved by words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
+#[repr(u32)]
 pub enum Packing {
     /// Row by row: runs on every core.
     #[default]

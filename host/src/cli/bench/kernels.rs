@@ -1,8 +1,8 @@
 //! `smidgen bench kernels`: executed instructions from the last value to the scores, counted in QEMU.
 //!
 //! Workloads A to E (counting/workload.rs) and models from files, on every emulated board, in the layout that the
-//! exporter picks for that board. Peers do the same work with the same weights in the same run where they are there;
-//! CMSIS-NN's and TFLite Micro's figures are constants.
+//! exporter picks for that board: the whole answer through the executor, and the kernels alone. Peers do the same work
+//! with the same weights in the same run where they are there; CMSIS-NN's and TFLite Micro's figures are constants.
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +11,9 @@ use clap::Args;
 use smidgen_shared::artifact::{Artifact, Provenance};
 use smidgen_shared::cost;
 
-use super::{INSTRUCTIONS, Measured, Row, peers};
+use super::{Estimate, INSTRUCTIONS, Measured, Row, Work, markdown, peers};
 use crate::compress::{Aligned, pack};
+use crate::counting::bare::{self, Alone};
 use crate::counting::cycles;
 use crate::counting::workload::{ALL, Part, Workload};
 use crate::device::{Board, Firmware, qemu_version};
@@ -37,6 +38,12 @@ pub struct KernelsArgs {
     /// Leave out the peers
     #[arg(long)]
     alone: bool,
+    /// Folder of the Python environment that holds the peers
+    #[arg(long, default_value = "target/bench-peers", value_name = "DIR")]
+    peers: PathBuf,
+    /// Write the tables as Markdown: between the marks of `bench kernels` in a file that has them, else a file of its own
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 /// Measures all rows.
@@ -47,6 +54,7 @@ pub fn measure(args: &KernelsArgs, place: &Place) -> Result<Measured> {
     }
     let chosen = |b: &&Board| args.boards.is_empty() || args.boards.contains(&b.name);
     let mut qemus: Vec<String> = Vec::new();
+    let mut absent = peers::Absent::default();
     for board in Board::emulated().filter(chosen) {
         let qemu = &board.machine()?.qemu;
         match qemu_version(qemu) {
@@ -66,7 +74,7 @@ pub fn measure(args: &KernelsArgs, place: &Place) -> Result<Measured> {
         }
         place.output.note(format!("counting on {}", board.name));
         for workload in ALL.iter().filter(|w| args.only.as_ref().is_none_or(|only| only.contains(w.name))) {
-            let row = of_workload(workload, board, args, &mut measured.absent);
+            let row = of_workload(workload, board, args, &mut absent);
             measured.rows.push(row.with_context(|| format!("{} on {}", workload.name, board.name))?);
         }
         for path in &args.models {
@@ -78,10 +86,16 @@ pub fn measure(args: &KernelsArgs, place: &Place) -> Result<Measured> {
     }
     anyhow::ensure!(!measured.rows.is_empty(), "nothing was counted: {}", reasons(&measured.absent));
     measured.versions.push(("rustc".into(), crate::counting::compiler()));
-    peers::versions(&mut measured, args.alone);
+    if !args.alone {
+        measured.absent.extend(absent.lines(&measured));
+        peers::versions(&mut measured);
+    }
     measured.rows[0].notes.push(
         "counted from the last value taken to the scores in the arena, decoding of operators included; taking values, the link and the choice of the class are not; cycles are an estimate from the kernels' mix of instructions (docs/results/kernels.md)".into(),
     );
+    if let Some(file) = &args.output {
+        markdown::write(file, &measured)?;
+    }
     Ok(measured)
 }
 
@@ -90,32 +104,47 @@ fn reasons(absent: &[(String, String)]) -> String {
 }
 
 /// One workload on one board, with its peers.
-fn of_workload(
-    workload: &Workload,
-    board: &Board,
-    args: &KernelsArgs,
-    absent: &mut Vec<(String, String)>,
-) -> Result<Row> {
+fn of_workload(workload: &Workload, board: &Board, args: &KernelsArgs, absent: &mut peers::Absent) -> Result<Row> {
     let parts = workload.parts(board)?;
     let mut ours = 0;
-    for Part { model, inputs } in &parts {
+    let mut alone: Option<Alone> = None;
+    for (i, part) in parts.iter().enumerate() {
+        let Part { model, inputs } = part;
         ours += most(board, model, &inputs[..INPUTS])?;
+        let kernels = bare::count(board, part, &format!("{}-{i}", workload.name.to_lowercase()))?;
+        alone = Some(alone.map_or(kernels, |before| before.and(kernels)));
     }
     let mut notes = vec![];
     if parts.len() > 1 {
         notes.push(format!("in {} parts, as a model slot holds it: their sum", parts.len()));
+    } else if let Some(alone) = &alone {
+        notes.push(format!(
+            "the kernels alone: {} bytes of code beyond weights; RAM {} bytes and {} of stack",
+            thousands(alone.code_bytes.into()),
+            thousands(alone.static_bytes.into()),
+            thousands(alone.stack_bytes.into())
+        ));
     }
     let mut peers = peers::constants(workload.name, &board.core);
     if !args.alone {
-        peers.splice(0..0, peers::counted(workload, board, absent));
+        peers.splice(0..0, peers::counted(workload, board, &args.peers, absent)?);
     }
+    let work = Work {
+        subject: workload.name.into(),
+        board: board.name.clone(),
+        macs: workload.macs() as u64,
+        cycles: cycles(ours, &board.core),
+        alone,
+        parts: parts.len(),
+        estimate: None,
+    };
     Ok(Row {
         name: format!("{} on {}", workload.name, board.name),
         ours: ours as f64,
         unit: INSTRUCTIONS,
         peers,
         notes,
-        work: Some((workload.macs() as u64, cycles(ours, &board.core))),
+        work: Some(work),
     })
 }
 
@@ -143,20 +172,31 @@ fn of_model(path: &Path, board: &Board, place: &Place) -> Result<Result<Row, Str
     let ours = most(board, &model, &held.inputs)?;
     let core = infer::core(&board.core)?;
     let (estimate, bound) = (cost::estimate(&artifact, core), cost::instructions(&artifact, core));
-    let off = 100.0 * (f64::from(estimate) / ours as f64 - 1.0);
+    let estimate = Estimate { instructions: estimate.into(), bound: bound.into() };
     let note = format!(
-        "the cost model says {} ({off:+.1} %), and at most {}",
-        thousands(estimate.into()),
-        thousands(bound.into())
+        "the cost model says {} ({:+.1} %), and at most {}{}",
+        thousands(estimate.instructions),
+        estimate.off(ours as f64),
+        thousands(estimate.bound),
+        if estimate.bound < ours { ", which does not hold" } else { "" }
     );
     let macs: u32 = artifact.ops().map(|op| cost::macs(&op)).sum();
     let stem = path.file_stem().map_or_else(|| path.display().to_string(), |s| s.to_string_lossy().into_owned());
+    let work = Work {
+        subject: stem.clone(),
+        board: board.name.clone(),
+        macs: macs.into(),
+        cycles: cycles(ours, &board.core).filter(|_| macs > 0),
+        alone: None,
+        parts: 1,
+        estimate: Some(estimate),
+    };
     Ok(Ok(Row {
         name: format!("{stem} on {}", board.name),
         ours: ours as f64,
         unit: INSTRUCTIONS,
         peers: vec![],
         notes: vec![note],
-        work: (macs > 0).then(|| (macs.into(), cycles(ours, &board.core))),
+        work: Some(work),
     }))
 }

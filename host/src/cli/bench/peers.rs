@@ -1,36 +1,36 @@
-//! Peers of `bench kernels`: the same layers, weights and rounding in images of their own, and constants.
+//! Peers of `bench kernels`: other engines on the same layers, in images of their own, and constants.
 //!
-//! A peer's image runs one inference to see that its scores are ours, and one that is counted. A peer that can't be
-//! built here is absent, with the reason.
+//! A peer's image runs one inference to see that its scores are ours, and one that is counted. Those that round as we do
+//! have our bits; the others our scores within [`TOLERANCE`], and the same largest. A peer that can't be built here is
+//! absent, with the reason.
+
+mod emlearn;
+mod expected;
+mod microflow;
+mod plain;
 
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use smidgen_shared::artifact::Artifact;
-use smidgen_shared::fixed::Row;
-use smidgen_shared::op::Op;
+use serde_json::Value;
 
 use super::Measured;
 use crate::compress::{Description, Layout, export};
-use crate::counting::{
-    image::count_image,
-    workload::{Part, Workload},
-};
+use crate::counting::workload::{Part, Workload};
 use crate::device::Board;
-use crate::infer::Host;
+use crate::graph::Graph;
 
-const NAIVE: &str = include_str!("../../../bench/kernels/naive.rs");
-const PLAIN: &str = include_str!("../../../bench/kernels/plain.c");
 const GCC: &str = "arm-none-eabi-gcc";
+
+/// How far a score of a peer with another rounding may lie from ours, as a share of our largest one.
+const TOLERANCE: f32 = 0.05;
 
 /// Figures that were measured once, of int8 layers of the same shapes with random weights, under QEMU 7.2:
 /// core, engine, A to D. Measured November 2026 with arm-none-eabi-gcc 12.2 at -O3.
-const CONSTANTS: [(&str, &str, [f64; 4]); 5] = [
+const CONSTANTS: [(&str, &str, [f64; 4]); 3] = [
     ("cortex-m4", "CMSIS-NN", [579_393.0, 6_878.0, 72_186.0, 135_655.0]),
     ("cortex-m4", "TFLite Micro with CMSIS-NN", [578_587.0, 7_403.0, 72_931.0, 135_581.0]),
-    ("cortex-m4", "MicroFlow 0.1.3", [7_882_753.0, 77_539.0, 1_022_787.0, 2_117_669.0]),
-    ("cortex-m4", "emlearn 0.23.2 (float)", [f64::NAN, 14_982.0, 219_066.0, 395_790.0]),
     ("cortex-m0", "CMSIS-NN", [1_756_870.0, f64::NAN, f64::NAN, 418_683.0]),
 ];
 /// Of A and D alone.
@@ -54,34 +54,86 @@ pub fn constants(workload: &str, core: &str) -> Vec<(String, f64)> {
     all
 }
 
+/// Some layers of a workload for one board, as a peer gets them.
+struct Job<'a> {
+    board: &'a Board,
+    /// Unique among the parts of all workloads, e.g. `a-0`.
+    name: String,
+    /// The layers in f32.
+    graph: Graph,
+    /// Inputs of the graph, which calibrate.
+    inputs: Vec<Vec<f32>>,
+    /// The layers as our exporter quantises them, row by row, whatever the board has for it.
+    part: Part,
+    /// The Python environment of the peers.
+    peers: &'a Path,
+}
+
+/// The instructions of one inference.
+type Count = fn(&Job<'_>) -> Result<u64>;
+
+const ALL: [(&str, Count); 4] = [
+    ("plain Rust at opt-level 3", plain::rust),
+    ("plain C at -O3", plain::c),
+    (microflow::NAME, microflow::count),
+    (emlearn::NAME, emlearn::count),
+];
+
+/// Why peers are not there: who, where, the reason.
+#[derive(Default)]
+pub struct Absent(Vec<(&'static str, String, String)>);
+
+impl Absent {
+    /// A line for each peer and reason; where it lacks on some boards or workloads alone, with their names.
+    pub fn lines(&self, measured: &Measured) -> Vec<(String, String)> {
+        let mut lines: Vec<(String, String)> = Vec::new();
+        for (i, (who, _, why)) in self.0.iter().enumerate() {
+            if self.0[..i].iter().any(|(w, _, y)| w == who && y == why) {
+                continue;
+            }
+            let places: Vec<&str> =
+                self.0.iter().filter(|(w, _, y)| w == who && y == why).map(|(_, place, _)| place.as_str()).collect();
+            let somewhere = measured.rows.iter().any(|row| row.peers.iter().any(|(name, _)| name == who));
+            let whole = !somewhere && self.0.iter().filter(|(w, _, _)| w == who).count() == places.len();
+            lines.push((if whole { who.to_string() } else { format!("{who}, {}", places.join(", ")) }, why.clone()));
+        }
+        lines
+    }
+}
+
 /// Counts of the peers that can be built here.
-pub fn counted(workload: &Workload, board: &Board, absent: &mut Vec<(String, String)>) -> Vec<(String, f64)> {
+pub fn counted(workload: &Workload, board: &Board, folder: &Path, absent: &mut Absent) -> Result<Vec<(String, f64)>> {
     let mut found = Vec::new();
-    for (name, build) in [("plain Rust at opt-level 3", naive as Build), ("plain C at -O3", plain as Build)] {
-        match count(workload, board, build) {
+    let jobs = jobs(workload, board, folder)?;
+    for (name, count) in ALL {
+        match jobs.iter().map(count).sum::<Result<u64>>() {
             Ok(instructions) => found.push((name.to_string(), instructions as f64)),
             Err(error) => {
-                let whom = format!("{name} on {}", board.name);
-                if absent.iter().all(|(who, _)| *who != whom) {
-                    absent.push((whom, format!("{error:#}")));
-                }
+                absent.0.push((name, format!("{} on {}", workload.name, board.name), format!("{error:#}")));
             }
         }
     }
-    found
+    Ok(found)
+}
+
+/// The parts that the board's own model slot holds.
+fn jobs<'a>(workload: &Workload, board: &'a Board, peers: &'a Path) -> Result<Vec<Job<'a>>> {
+    let mut jobs = Vec::new();
+    let mut from = 0;
+    for part in workload.parts(board)? {
+        let to = from + part.model.artifact()?.ops().count() - 1;
+        let (graph, inputs) = workload.graph(from, to);
+        let model = export(&graph, &inputs, &Description { layout: Layout::Dense, ..Description::default() })?.bytes;
+        let part = Part { model, inputs: part.inputs };
+        let name = format!("{}-{}", workload.name.to_lowercase(), jobs.len());
+        jobs.push(Job { board, name, graph, inputs, part, peers });
+        from = to;
+    }
+    Ok(jobs)
 }
 
 /// What every run says of peers.
-pub fn versions(measured: &mut Measured, alone: bool) {
-    if alone {
-        return;
-    }
-    for (name, why) in [
-        ("MicroFlow", "it takes TFLite files, which nothing here writes; the figures are constants"),
-        ("emlearn", "it computes in f32, with weights of its own; the figures are constants"),
-    ] {
-        measured.absent.push((name.into(), why.into()));
-    }
+pub fn versions(measured: &mut Measured) {
     if let Ok(output) = Command::new(GCC).arg("--version").output() {
         let text = String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or("").to_string();
         measured.versions.push((GCC.into(), text));
@@ -93,110 +145,54 @@ pub fn versions(measured: &mut Measured, alone: bool) {
     ));
 }
 
-/// Makes `image` in the folder from its sources there.
-type Build = fn(&Board, &Path) -> Result<()>;
-
-fn count(workload: &Workload, board: &Board, build: Build) -> Result<u64> {
-    let mut total = 0;
-    let mut from = 0;
-    for part in workload.parts(board)? {
-        let to = from + part.model.artifact()?.ops().count() - 1;
-        let folder = tempfile::tempdir().context("no folder for temporary files")?;
-        sources(&dense(workload, from, to)?, board, folder.path())?;
-        build(board, folder.path())?;
-        total += count_image(board, &folder.path().join("image"))?;
-        from = to;
-    }
-    Ok(total)
-}
-
-/// Layers `from..to` stored row by row, whatever the board has for it.
-fn dense(workload: &Workload, from: usize, to: usize) -> Result<Part> {
-    let (graph, inputs) = workload.graph(from, to);
-    let model = export(&graph, &inputs, &Description { layout: Layout::Dense, ..Description::default() })?.bytes;
-    let inputs = inputs.iter().map(|input| input.iter().map(|&v| v as i16).collect()).collect();
-    Ok(Part { model, inputs })
-}
-
 fn list<T: std::fmt::Display>(values: impl IntoIterator<Item = T>) -> String {
     values.into_iter().map(|v| v.to_string()).collect::<Vec<_>>().join(",")
 }
 
-/// Writes the model, the sources and the linker's script.
-fn sources(part: &Part, board: &Board, folder: &Path) -> Result<()> {
-    let artifact: Artifact<'_> = part.model.artifact().map_err(|e| anyhow::anyhow!("{e}"))?;
-    let mut arena = Vec::new();
-    let mut host = Host::new(artifact, &mut arena)?;
-    let raw = &part.inputs[0];
-    let input: Vec<i8> = host.trace(raw, 0)?.iter().map(|&b| b as i8).collect();
-    let scores: Vec<i16> = host.answer(raw)?.scores.as_chunks().0.iter().map(|b| i16::from_le_bytes(*b)).collect();
-    let (mut rust, mut c, mut layers) = (String::new(), String::new(), (Vec::new(), Vec::new()));
-    for (k, op) in artifact.ops().skip(1).enumerate() {
-        let Op::Dense { x, y, relu, weights, rows, .. } = op else { bail!("{} is no dense layer", op.kind()) };
-        let wrong = |e| anyhow::anyhow!("{e}");
-        let weights = artifact.i8s(weights, (x.len * y.len) as usize).map_err(wrong)?;
-        let rows: &[Row] = artifact.rows(rows, y.len as usize).map_err(wrong)?;
-        let (biases, multipliers) = (list(rows.iter().map(|r| r.bias)), list(rows.iter().map(|r| r.multiplier)));
-        std::fs::write(folder.join(format!("w{k}")), bytemuck::cast_slice::<i8, u8>(weights))?;
-        let weights = list(weights);
-        rust += &format!(
-            "// SAFETY: any byte is an i8.\nstatic W{k}: [i8; {0}] = unsafe {{ core::mem::transmute(*include_bytes!(\"w{k}\")) }};\n",
-            x.len * y.len
-        );
-        rust += &format!("static B{k}: [i32; {0}] = [{biases}];\nstatic M{k}: [i32; {0}] = [{multipliers}];\n", y.len);
-        layers.0.push(format!("Layer {{ weights: &W{k}, biases: &B{k}, multipliers: &M{k}, relu: {relu} }}"));
-        c += &format!(
-            "static const int8_t W{k}[] = {{{weights}}};\nstatic const int32_t B{k}[] = {{{biases}}}, M{k}[] = {{{multipliers}}};\n"
-        );
-        layers.1.push(format!("{{W{k}, B{k}, M{k}, {}, {}, {}}}", x.len, y.len, u8::from(relu)));
+/// Runs a script in the peers' Python environment; the object on its last line.
+fn python(peers: &Path, script: &str, text: &str, folder: &Path, arguments: [&str; 2]) -> Result<Value> {
+    let python = peers.join("bin/python");
+    let install = format!("install the peers with: sh scripts/bench-peers {}", peers.display());
+    ensure!(python.exists(), "{} is not there; {install}", python.display());
+    let python = std::path::absolute(python)?;
+    std::fs::write(folder.join(script), text)?;
+    let output = Command::new(&python)
+        .current_dir(folder)
+        .arg(script)
+        .args(arguments)
+        .output()
+        .with_context(|| format!("{} does not start", python.display()))?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        let last = errors.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+        bail!("{last}{}", if last.contains("ModuleNotFoundError") { format!("; {install}") } else { String::new() });
     }
-    rust += &format!("static LAYERS: [Layer; {}] = [{}];\n", layers.0.len(), layers.0.join(", "));
-    rust += &format!("static INPUT: [i8; {}] = [{}];\n", input.len(), list(&input));
-    rust += &format!("static SCORES: [i16; {}] = [{}];\n", scores.len(), list(&scores));
-    c += &format!("#define LAYERS {}\n#define OUTPUTS {}\n", layers.1.len(), scores.len());
-    c += &format!("static const struct layer layers[] = {{{}}};\n", layers.1.join(", "));
-    c += &format!(
-        "static const int8_t INPUT[] = {{{}}};\nstatic const int16_t SCORES[] = {{{}}};\n",
-        list(&input),
-        list(&scores)
-    );
-    let (flash, ram) = (&board.flash, &board.ram);
-    let script = format!(
-        "MEMORY {{ FLASH (rx) : ORIGIN = {:#x}, LENGTH = {:#x}\n RAM (rwx) : ORIGIN = {:#x}, LENGTH = {:#x} }}\nstack_top = ORIGIN(RAM) + LENGTH(RAM);\nSECTIONS {{ .vectors : {{ KEEP(*(.vectors)) }} > FLASH\n .text : {{ *(.text .text.*) }} > FLASH\n .rodata : {{ *(.rodata .rodata.*) }} > FLASH\n .data : {{ *(.data .data.*) }} > RAM\n .bss : {{ *(.bss .bss.* COMMON) }} > RAM\n /DISCARD/ : {{ *(.ARM.exidx* .ARM.extab* .eh_frame*) }} }}\n",
-        flash.origin, flash.length, ram.origin, ram.length
-    );
-    for (name, text) in
-        [("model.rs", rust.as_str()), ("model.h", &c), ("naive.rs", NAIVE), ("plain.c", PLAIN), ("link.x", &script)]
-    {
-        std::fs::write(folder.join(name), text)?;
-    }
-    Ok(())
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    serde_json::from_str(text.lines().last().unwrap_or("")).with_context(|| format!("{script} says {text:?}"))
 }
 
-fn naive(board: &Board, folder: &Path) -> Result<()> {
-    let mut rustc = Command::new("rustc");
-    rustc.args(["--edition", "2024", "--target", &board.target, "-C", "opt-level=3", "-C", "panic=abort"]);
-    rustc.args(["-C", "link-arg=-Tlink.x", "-C", "link-arg=--entry=main", "-o", "image", "naive.rs"]);
-    run(rustc, folder)
-}
-
-fn plain(board: &Board, folder: &Path) -> Result<()> {
-    ensure!(board.core.starts_with("cortex-"), "no C compiler for {} is looked for", board.core);
-    let mut gcc = Command::new(GCC);
-    gcc.args([&format!("-mcpu={}", board.core), "-mthumb", "-O3", "-ffreestanding", "-nostartfiles", "-nostdlib"]);
-    gcc.args(["-Wno-main", "-Tlink.x", "-Wl,--entry=main", "-o", "image", "plain.c", "-lgcc"]);
-    run(gcc, folder)
-}
-
-fn run(mut compiler: Command, folder: &Path) -> Result<()> {
+/// Runs a compiler in `folder`; its first complaint where it fails.
+fn compile(mut compiler: Command, folder: &Path) -> Result<()> {
     let name = compiler.get_program().to_string_lossy().into_owned();
     let output = match compiler.current_dir(folder).output() {
         Ok(output) => output,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!("{name} is not installed"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let package =
+                if name == GCC { "; on Debian or Ubuntu: sudo apt-get install gcc-arm-none-eabi" } else { "" };
+            bail!("{name} is not installed{package}")
+        }
         Err(error) => bail!("{name} does not start: {error}"),
     };
     let errors = String::from_utf8_lossy(&output.stderr);
     let line = errors.lines().find(|line| line.contains("error")).unwrap_or("no message");
     ensure!(output.status.success(), "{name} refuses it: {line}");
     Ok(())
+}
+
+/// arm-none-eabi-gcc for a core, at -O3.
+fn gcc(board: &Board) -> Result<Command> {
+    ensure!(board.core.starts_with("cortex-"), "no C compiler for {} is looked for", board.core);
+    let mut gcc = Command::new(GCC);
+    gcc.args([&format!("-mcpu={}", board.core), "-mthumb", "-O3", "-nostartfiles", "-Tlink.x", "-Wl,--entry=main"]);
+    Ok(gcc)
 }

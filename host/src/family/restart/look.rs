@@ -48,7 +48,6 @@ pub fn page(folder: &Path, record: &Record, place: &Place) -> Result<Page> {
         );
         page =
             page.section(Section::new("Quality and evaluations").figure(&plot(&yard.name, &record.measured), caption));
-        page = page.section(table(record));
     }
     let set = Set::load(&record.data, record.draw, &place.data)?;
     let denoiser = record.denoiser(folder, 0)?;
@@ -85,6 +84,9 @@ pub fn page(folder: &Path, record: &Record, place: &Place) -> Result<Page> {
             section = section.figure(&plot, format!("{}, {} NFE.", sampler.name(), sampler.evaluations()));
         }
         page = page.section(section);
+    }
+    if !record.measured.is_empty() {
+        page = page.section(table(record));
     }
     Ok(page)
 }
