@@ -65,11 +65,6 @@ impl Package {
         );
         write(&folder.join("Cargo.toml"), manifest.as_bytes())?;
         write(&folder.join("link.x"), script(board).as_bytes())?;
-        // The processor, where the board names one besides its target.
-        let settings = boards_folder()?.join(&board.name).join(".cargo/config.toml");
-        if let Ok(settings) = fs::read(settings) {
-            write(&folder.join(".cargo/config.toml"), &settings)?;
-        }
         write(&folder.join("src/start.rs"), START.as_bytes())?;
         for (path, content) in &self.files {
             write(&folder.join(path), content)?;
