@@ -1,11 +1,13 @@
 //! A model for a budget: which candidates fit a board, and which of those are best for what they cost.
 //!
 //! Costs come before training: the exporter places and lays out a network whatever its weights are, so that
-//! flash, arena and instructions follow from a candidate's shape. What does not fit is not trained. The rest are
-//! trained in rounds of rising effort, and after each the worse half of what no front holds is dropped
-//! (successive halving, Jamieson and Talwalkar 2016). Quality is measured on samples that training held out
-//! for it, never on the test samples; those of the front are then trained whole, tested and counted, so that
-//! predictions stand beside measurements.
+//! flash, arena and instructions follow from a candidate's shape. What does not fit is not trained. Where zeros
+//! among the weights decide (pruned networks), the shape gives the least that they can take, and every round the
+//! costs of the network that it trained. The rest are trained in rounds of rising effort, and after each the half
+//! that lies farthest behind the front is dropped (successive halving, Jamieson and Talwalkar 2016, by the ranks of
+//! non-dominated sorting, Deb et al. 2002). Quality is measured on samples that training held out for it, never on
+//! the test samples; those of the front are then trained whole, tested and counted, so that predictions stand
+//! beside measurements.
 
 use anyhow::{Context, Result, ensure};
 
@@ -26,7 +28,13 @@ pub trait Search: Sync {
     /// What quality is.
     fn metric(&self) -> Metric;
 
-    /// A network of the candidate's shape. Its weights need not be trained.
+    /// What the qualities rest on where a law extrapolates them, for a reader.
+    fn law(&self) -> Option<String> {
+        None
+    }
+
+    /// A network of the candidate's shape. Its weights need not be trained; where zeros among them decide what it
+    /// costs, it has as many as it can have.
     ///
     /// # Errors
     /// A setting that does not go with the data.
@@ -35,11 +43,12 @@ pub trait Search: Sync {
     /// Rounds of rising effort.
     fn rounds(&self) -> usize;
 
-    /// The candidate's quality on samples held out from training for it, in a round `0..rounds`.
+    /// The candidate's quality on samples held out from training for it, in a round `0..rounds`; with the trained
+    /// network where its weights decide what it costs.
     ///
     /// # Errors
     /// A training that fails.
-    fn quality(&self, candidate: usize, round: usize) -> Result<Quality>;
+    fn quality(&self, candidate: usize, round: usize) -> Result<(Quality, Option<Export>)>;
 
     /// The candidate, trained whole.
     ///
@@ -86,20 +95,32 @@ impl Metric {
     }
 }
 
-impl Quality {
-    /// The figure in words, and whether a law gave it.
-    pub fn in_words(&self, metric: &Metric) -> String {
-        metric.figure(self.value) + if self.by_law { " by law" } else { "" }
-    }
-}
-
 /// A figure, and where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quality {
     /// In the metric's unit.
     pub value: f64,
+    /// Standard deviation over the seeds of trainings, where there were several.
+    pub deviation: Option<f64>,
     /// Extrapolated by a law from smaller networks, not trained.
     pub by_law: bool,
+}
+
+impl Quality {
+    /// The mean over seeds, with its deviation.
+    pub fn of_seeds(values: &[f64]) -> Quality {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let square = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+        let deviation = (values.len() > 1).then(|| (square / (n - 1.0)).sqrt());
+        Quality { value: mean, deviation, by_law: false }
+    }
+
+    /// The figure in words: `79.8 % ± 1.2`, and whether a law gave it.
+    pub fn in_words(&self, metric: &Metric) -> String {
+        let deviation = self.deviation.map_or(String::new(), |d| format!(" ± {}", metric.figure(d)));
+        metric.figure(self.value) + &deviation + if self.by_law { " by law" } else { "" }
+    }
 }
 
 /// A candidate that was trained whole.
@@ -162,13 +183,44 @@ pub struct Cost {
 pub struct Point {
     /// Which.
     pub candidate: usize,
-    /// Predicted before training.
+    /// Predicted before training; of a network of the last round where weights decide.
     pub cost: Cost,
+    /// Whether weights decide what it costs, so that another training costs otherwise.
+    pub by_weights: bool,
     /// On samples held out for the search.
     pub quality: Quality,
-    /// Of the artifact of the network trained whole: its metric on the test samples, and what it costs, instructions
-    /// counted under QEMU where the board can be emulated.
-    pub measured: Option<(f64, Cost)>,
+    /// Of the artifact of the network trained whole.
+    pub measured: Option<Measured>,
+}
+
+/// What the artifact of a network that was trained whole is like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    /// The metric on the test samples.
+    pub test: f64,
+    /// What it costs by the formulas.
+    pub cost: Cost,
+    /// The most instructions counted under QEMU, where the board can be emulated and counted.
+    pub counted: Option<u32>,
+}
+
+impl Point {
+    /// The largest share by which what was measured lies off what was predicted: flash, arena and instructions of the
+    /// search against the artifact's, or, where weights decide, the formulas against the count on the same artifact.
+    /// Up to `2 · UNKNOWN` bytes of flash, the part of an artifact that weights decide, are no error.
+    pub fn off(&self) -> Option<f64> {
+        let off = |a: u32, b: u32| (f64::from(a) - f64::from(b)).abs() / f64::from(b.max(1));
+        let (cost, measured) = (self.cost, self.measured?);
+        let counted = measured.counted.unwrap_or(measured.cost.instructions);
+        if self.by_weights {
+            return Some(off(measured.cost.instructions, counted));
+        }
+        let flash = match (measured.cost.flash..=measured.cost.flash + 2 * UNKNOWN).contains(&cost.flash) {
+            true => 0.0,
+            false => off(cost.flash, measured.cost.flash),
+        };
+        Some(flash.max(off(cost.arena, measured.cost.arena)).max(off(cost.instructions, counted)))
+    }
 }
 
 /// What a search found.
@@ -178,10 +230,10 @@ pub struct Found {
     pub front: Vec<Point>,
     /// Everything else that was measured: name of its kind, cost and quality.
     pub others: Vec<Point>,
-    /// Index into the front: the best quality.
+    /// Index into the front: the best quality, of those that hold the budget.
     pub chosen: usize,
-    /// Candidates that were over the budget, and of these the one that comes nearest.
-    pub over: (usize, Option<(usize, Cost)>),
+    /// Candidates that were over the budget.
+    pub over: usize,
 }
 
 /// Bytes of an artifact that its weights decide: numbers of variable length in the manifest, and the padding behind it.
@@ -205,11 +257,62 @@ pub fn search(search: &dyn Search, board: &Board, budget: &Budget, place: &Place
         Ok(cost)
     });
     bar.finish_and_clear();
-    let costs = costs?;
-    let (mut left, over): (Vec<usize>, Vec<usize>) = all.iter().partition(|&&i| budget.holds(&costs[i]));
-    let nearest = over.iter().copied().min_by_key(|&i| (costs[i].flash, costs[i].arena)).map(|i| (i, costs[i]));
-    if left.is_empty() {
-        let (i, cost) = nearest.context("there is no candidate")?;
+    let mut costs = costs?;
+    let mut by_weights = vec![false; candidates.len()];
+    let mut left = within(&all, &costs, candidates, board, budget)?;
+    let share = search.metric().share;
+    let mut qualities: Vec<Option<Quality>> = vec![None; candidates.len()];
+    for round in 0..search.rounds() {
+        let bar = place.output.bar(left.len() as u64, &format!("round {} of {}", round + 1, search.rounds()));
+        let values = in_parallel(&left, place.threads, |&i| {
+            interrupt::check()?;
+            let (quality, export) = search.quality(i, round).with_context(|| candidates[i].name.clone())?;
+            let cost = export.map(|export| lay_out(&export, board)).transpose()?.map(|(_, cost)| cost);
+            bar.inc(1);
+            Ok((quality, cost))
+        });
+        bar.finish_and_clear();
+        for (&i, (quality, cost)) in left.iter().zip(values?) {
+            ensure!(quality.value.is_finite(), "{}: its {} is no number", candidates[i].name, search.metric().name);
+            qualities[i] = Some(quality);
+            by_weights[i] = cost.is_some();
+            costs[i] = cost.unwrap_or(costs[i]);
+        }
+        left = within(&left, &costs, candidates, board, budget)?;
+        if round + 1 < search.rounds() {
+            left = survivors(&left, &costs, &qualities, share);
+        }
+    }
+    let point = |i: usize| {
+        let quality = qualities[i]?;
+        Some(Point { candidate: i, cost: costs[i], by_weights: by_weights[i], quality, measured: None })
+    };
+    let finalists: Vec<Point> = left.iter().filter_map(|&i| point(i)).collect();
+    let on = front(&finalists, share);
+    let mut best: Vec<Point> = on.iter().map(|&i| finalists[i].clone()).collect();
+    best.sort_by_key(|p| (p.cost.flash, p.cost.instructions));
+    let chosen = best_of(&best, share, |_| true).context("no candidate was measured")?;
+    let others = all.iter().filter(|i| !best.iter().any(|p| p.candidate == **i)).filter_map(|&i| point(i)).collect();
+    let over = costs.iter().filter(|cost| !budget.holds(cost)).count();
+    Ok(Found { front: best, others, chosen, over })
+}
+
+/// Those of `left` that the budget holds.
+///
+/// # Errors
+/// Where there are none: names the one that comes nearest.
+fn within(
+    left: &[usize],
+    costs: &[Cost],
+    candidates: &[Candidate],
+    board: &Board,
+    budget: &Budget,
+) -> Result<Vec<usize>> {
+    let held: Vec<usize> = left.iter().copied().filter(|&i| budget.holds(&costs[i])).collect();
+    if held.is_empty() {
+        let nearest = left.iter().copied().min_by_key(|&i| (costs[i].flash, costs[i].arena));
+        let i = nearest.context("there is no candidate")?;
+        let cost = costs[i];
         anyhow::bail!(
             "none of {} candidates fits {}: the nearest, {}, takes {} bytes of flash of {}, {} of arena of {}{}; allow more, or choose a larger board (`smidgen boards`)",
             candidates.len(),
@@ -222,64 +325,45 @@ pub fn search(search: &dyn Search, board: &Board, budget: &Budget, place: &Place
             budget.instructions.map_or(String::new(), |most| format!(", {} instructions of {most}", cost.bound))
         );
     }
-    let share = search.metric().share;
-    let mut qualities: Vec<Option<Quality>> = vec![None; candidates.len()];
-    for round in 0..search.rounds() {
-        let bar = place.output.bar(left.len() as u64, &format!("round {} of {}", round + 1, search.rounds()));
-        let values = in_parallel(&left, place.threads, |&i| {
-            interrupt::check()?;
-            let quality = search.quality(i, round).with_context(|| candidates[i].name.clone())?;
-            bar.inc(1);
-            Ok(quality)
-        });
-        bar.finish_and_clear();
-        for (&i, quality) in left.iter().zip(values?) {
-            ensure!(quality.value.is_finite(), "{}: its {} is no number", candidates[i].name, search.metric().name);
-            qualities[i] = Some(quality);
-        }
-        if round + 1 < search.rounds() {
-            left = survivors(&left, &costs, &qualities, share);
-        }
-    }
-    let point = |i: usize| qualities[i].map(|quality| Point { candidate: i, cost: costs[i], quality, measured: None });
-    let finalists: Vec<Point> = left.iter().filter_map(|&i| point(i)).collect();
-    let on = front(&finalists, share);
-    let mut best: Vec<Point> = on.iter().map(|&i| finalists[i].clone()).collect();
-    best.sort_by_key(|p| (p.cost.flash, p.cost.instructions));
-    let chosen = (0..best.len())
-        .max_by(|&a, &b| gain(&best[a], share).total_cmp(&gain(&best[b], share)).then(b.cmp(&a)))
-        .context("no candidate was measured")?;
-    let others = all.iter().filter(|i| !best.iter().any(|p| p.candidate == **i)).filter_map(|&i| point(i)).collect();
-    Ok(Found { front: best, others, chosen, over: (over.len(), nearest) })
+    Ok(held)
 }
 
-/// Trains every candidate of the front whole, tests its artifact and counts its instructions.
+/// The best of those that are `allowed`; of equals the first.
+fn best_of(points: &[Point], share: bool, allowed: impl Fn(&Point) -> bool) -> Option<usize> {
+    let all = (0..points.len()).filter(|&i| allowed(&points[i]));
+    all.max_by(|&a, &b| gain(&points[a], share).total_cmp(&gain(&points[b], share)).then(b.cmp(&a)))
+}
+
+/// Trains every candidate of the front whole, tests its artifact and counts its instructions; then chooses.
 ///
 /// # Errors
-/// A training that fails, a board that does not start, Ctrl-C.
-pub fn measure(found: &mut Found, search: &dyn Search, board: &Board, place: &Place) -> Result<()> {
+/// A training that fails, a board that does not start, no artifact that holds the budget, Ctrl-C.
+pub fn measure(
+    found: &mut Found,
+    search: &dyn Search,
+    (board, budget): (&Board, &Budget),
+    place: &Place,
+) -> Result<()> {
     let bar = place.output.bar(found.front.len() as u64, "trained whole");
     let measured = in_parallel(&found.front, place.threads, |point| {
         interrupt::check()?;
         let trained = search.train(point.candidate)?;
-        let (bytes, mut cost) = lay_out(&trained.export, board)?;
-        if board.machine().is_ok() {
-            let few = &trained.inputs[..trained.inputs.len().min(2)];
-            let counts = verify::count(board, &bytes, few)?;
-            cost.instructions = match counts.map(|counts| counts.finish.iter().copied().max()) {
-                Ok(Some(most)) => most as u32,
-                Ok(None) => 0,
-                // Without a C compiler there is no plugin that counts: the artifact's own figure stays.
-                Err(_) => cost.instructions,
-            };
-        }
+        let (bytes, cost) = lay_out(&trained.export, board)?;
+        let few = &trained.inputs[..trained.inputs.len().min(2)];
+        // Without a machine, or a C compiler for the plugin that counts, the formulas' figure stands alone.
+        let counts = if board.machine().is_ok() { verify::count(board, &bytes, few)?.ok() } else { None };
+        let counted = counts.and_then(|counts| counts.finish.iter().copied().max()).map(|most| most as u32);
         bar.inc(1);
-        Ok((search.test(point.candidate, &bytes)?, cost))
+        Ok(Measured { test: search.test(point.candidate, &bytes)?, cost, counted })
     });
     bar.finish_and_clear();
     for (point, measured) in found.front.iter_mut().zip(measured?) {
         point.measured = Some(measured);
     }
+    let holds = |p: &Point| p.measured.is_none_or(|m| budget.holds(&m.cost));
+    found.chosen = best_of(&found.front, search.metric().share, holds).context(
+        "trained whole, no candidate of the front holds the budget any more: their weights decide what they cost; allow more",
+    )?;
     Ok(())
 }
 
@@ -300,19 +384,23 @@ pub fn lay_out(export: &Export, board: &Board) -> Result<(Aligned, Cost)> {
     Ok((bytes, cost))
 }
 
-/// The better half, and whatever is on the front.
+/// The front, and those next behind it, half of all at least: what only the kept ones beat comes next; the better first.
 fn survivors(left: &[usize], costs: &[Cost], qualities: &[Option<Quality>], share: bool) -> Vec<usize> {
-    let points: Vec<Point> = left
-        .iter()
-        .filter_map(|&i| Some(Point { candidate: i, cost: costs[i], quality: qualities[i]?, measured: None }))
-        .collect();
-    let on = front(&points, share);
-    let mut order: Vec<usize> = (0..points.len()).collect();
-    order.sort_by(|&a, &b| gain(&points[b], share).total_cmp(&gain(&points[a], share)));
-    let mut kept: Vec<usize> =
-        order[..points.len().div_ceil(2)].iter().chain(&on).map(|&i| points[i].candidate).collect();
+    let point = |&i: &usize| {
+        Some(Point { candidate: i, cost: costs[i], by_weights: false, quality: qualities[i]?, measured: None })
+    };
+    let mut rest: Vec<Point> = left.iter().filter_map(point).collect();
+    rest.sort_by(|a, b| gain(b, share).total_cmp(&gain(a, share)));
+    let least = rest.len().div_ceil(2);
+    let mut kept: Vec<usize> = Vec::new();
+    while kept.len() < least {
+        let on = front(&rest, share);
+        let room = if kept.is_empty() { on.len() } else { least - kept.len() };
+        kept.extend(on.iter().take(room).map(|&i| rest[i].candidate));
+        let mut at = 0..;
+        rest.retain(|_| !at.next().is_some_and(|i| on.contains(&i)));
+    }
     kept.sort_unstable();
-    kept.dedup();
     kept
 }
 
@@ -339,8 +427,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn point(flash: u32, arena: u32, instructions: u32, value: f64) -> Point {
-        let quality = Quality { value, by_law: false };
-        Point { candidate: 0, cost: Cost { flash, arena, instructions, bound: instructions }, quality, measured: None }
+        let quality = Quality::of_seeds(&[value]);
+        let cost = Cost { flash, arena, instructions, bound: instructions };
+        Point { candidate: 0, cost, by_weights: false, quality, measured: None }
     }
 
     proptest! {
@@ -371,7 +460,7 @@ mod tests {
             let costs: Vec<Cost> =
                 draws.iter().map(|d| Cost { flash: d.0, arena: d.1, instructions: d.2, bound: d.2 }).collect();
             let qualities: Vec<Option<Quality>> =
-                draws.iter().map(|d| Some(Quality { value: f64::from(d.3), by_law: false })).collect();
+                draws.iter().map(|d| Some(Quality::of_seeds(&[f64::from(d.3)]))).collect();
             let left: Vec<usize> = (0..draws.len()).collect();
             let kept = survivors(&left, &costs, &qualities, true);
             prop_assert!(kept.len() >= draws.len().div_ceil(2));
@@ -381,6 +470,28 @@ mod tests {
             let best = draws.iter().map(|d| d.3).max();
             prop_assert!(kept.iter().any(|&i| Some(draws[i].3) == best));
         }
+    }
+
+    #[test]
+    fn a_prediction_is_off_by_its_worst_figure() {
+        let cost = Cost { flash: 1_000, arena: 100, instructions: 1_000, bound: 1_500 };
+        let measured =
+            |flash: u32, counted: Option<u32>| Some(Measured { test: 0.0, cost: Cost { flash, ..cost }, counted });
+        let with = |measured| Point { measured, cost, ..point(0, 0, 0, 0.0) };
+        assert_eq!(with(None).off(), None);
+        assert_eq!(with(measured(1_000 - 2 * UNKNOWN, None)).off(), Some(0.0));
+        assert!(with(measured(1_001, None)).off().unwrap() > 0.0);
+        assert!((with(measured(1_000, Some(800))).off().unwrap() - 0.25).abs() < 1e-9);
+        // Where weights decide, only the formulas are held to the count.
+        let other = Point { by_weights: true, ..with(measured(2_000, Some(1_000))) };
+        assert_eq!(other.off(), Some(0.0));
+    }
+
+    #[test]
+    fn seeds_give_a_mean_and_a_deviation() {
+        assert_eq!(Quality::of_seeds(&[0.5]).deviation, None);
+        let q = Quality::of_seeds(&[1.0, 2.0, 3.0]);
+        assert_eq!((q.value, q.deviation), (2.0, Some(1.0)));
     }
 
     #[test]

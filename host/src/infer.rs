@@ -314,6 +314,7 @@ pub fn instructions(artifact: &Artifact<'_>, board: &Board) -> Result<u32> {
 pub fn packing(board: &Board) -> Result<Packing> {
     Ok(match core(&board.core)? {
         Core::ArmV7EM | Core::ArmV8M => Packing::HighLow,
+        Core::ArmV81M => Packing::Vectors,
         Core::ArmV6M => Packing::Pairs,
         Core::ArmV7M | Core::Rv32 => Packing::Columns,
     })
@@ -329,6 +330,7 @@ pub fn core(name: &str) -> Result<Core> {
         "cortex-m3" => Core::ArmV7M,
         "cortex-m4" | "cortex-m7" => Core::ArmV7EM,
         "cortex-m33" => Core::ArmV8M,
+        "cortex-m55" => Core::ArmV81M,
         "rv32imac" | "rv32imc" => Core::Rv32,
         other => anyhow::bail!("board.toml: no cost model for core {other:?}"),
     })

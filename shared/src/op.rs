@@ -48,6 +48,8 @@ pub enum Layout {
     Csr,
     /// Four rows share a column (4×1 blocks): one column and four weights a group.
     Blocks,
+    /// Neighbours in an order of the columns (pairs): four positions and eight weights a group. High-low artifacts alone.
+    Pairs,
 }
 
 /// One operator. Offsets `weights`, `rows`, … count bytes from the start of the weight section.
@@ -109,7 +111,8 @@ pub enum Op {
         layout: Layout,
         /// Number of groups in all: the sum of `counts`.
         groups: u32,
-        /// u16 groups of each row, or of each four rows where the layout is [`Layout::Blocks`]
+        /// u16 groups of each row, or of each four rows where the layout is [`Layout::Blocks`]; the order of the
+        /// columns and u8 groups where it is [`Layout::Pairs`]
         counts: u32,
         /// `groups` groups, of a length that follows from layout and `x.len`
         entries: u32,
@@ -195,10 +198,12 @@ impl Op {
         }
     }
 
-    /// Columns of the widest dense matrix that the operator multiplies with; 0 without one.
+    /// Columns of the widest matrix that the operator expands its input for; 0 without one.
     pub const fn columns(&self) -> u32 {
         match *self {
             Op::Dense { x, .. } | Op::Gate { x, .. } | Op::Match { x, .. } => x.len,
+            // Whole windows, and the neighbour of the last one's last.
+            Op::Sparse { x, layout: Layout::Pairs, .. } => (x.len.saturating_add(255) & !255).saturating_add(4),
             Op::LowRank { x, z, .. } | Op::Mix { x, z, .. } => {
                 if x.len > z.len {
                     x.len

@@ -342,7 +342,7 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
             let matrix = model.sparse(layout, (x.len, y.len), groups, counts, entries).map_err(corrupt)?;
             let rows = model.rows(rows, y.len as usize).map_err(corrupt)?;
             let [x, y] = pair(arena, (x, Width::I8), (y, width))?;
-            kernel::sparse::<K>(i8s(x)?, &matrix, rows, out(y, width, relu)?);
+            kernel::sparse::<K>(i8s(x)?, &matrix, rows, scratch, out(y, width, relu)?);
         }
     }
     Ok(())

@@ -97,7 +97,7 @@ pub fn graph(n: usize, seed: u64) -> (Graph, Vec<Vec<f32>>) {
 }
 
 /// `m` with zeros wherever `keep(i, j)` does not hold, and the rest scaled up for it.
-fn pruned(mut m: Matrix, keep: impl Fn(usize, usize) -> bool) -> Matrix {
+pub fn pruned(mut m: Matrix, keep: impl Fn(usize, usize) -> bool) -> Matrix {
     let kept = (0..m.data.len()).filter(|k| keep(k / m.cols, k % m.cols)).count().max(1);
     let gain = (m.data.len() as f32 / kept as f32).sqrt();
     for (k, w) in m.data.iter_mut().enumerate() {

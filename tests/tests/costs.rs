@@ -2,8 +2,14 @@
 //!
 //! `SMIDGEN_MODELS=50` tries as many random models a board as docs/results/kernels.md has; without it a handful.
 
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
 use smidgen::counting::compiler;
+use smidgen::device::Board;
 use smidgen_tests::costs::{boards, check, golden, table};
+use smidgen_tests::ready;
 
 /// Largest rise of a count.
 const RISE: f64 = 1.01;
@@ -45,6 +51,37 @@ fn no_kernel_takes_more_instructions_than_it_did() {
         kept.compiler,
         compiler()
     );
+}
+
+/// Without a C compiler there is no plugin, and the debugger counts.
+#[test]
+fn the_debugger_counts_what_the_plugin_counts() {
+    if !ready("the_debugger_counts_what_the_plugin_counts", Board::find("qemu-m0").unwrap()) {
+        return;
+    }
+    let empty = tempfile::tempdir().unwrap();
+    let count = |compiler: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_smidgen-under-test"));
+        command.args(["bench", "kernels", "--board", "qemu-m0", "--only", "B", "--alone", "--json"]);
+        if let Some(compiler) = compiler {
+            command.env("CC", compiler).env("XDG_CACHE_HOME", empty.path());
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let measured: Value = serde_json::from_slice(&output.stdout).unwrap();
+        measured["rows"][0]["ours"].as_f64().unwrap()
+    };
+    let (plugin, debugger) = (count(None), count(Some("false")));
+    println!("by the plugin {plugin}, by the debugger {debugger}");
+    // A repeated request interrupts what the plugin counts, and nothing that the debugger does.
+    assert!(debugger <= plugin && plugin - debugger < 0.05 * plugin, "{debugger}, by the plugin {plugin}");
+    assert!(std::fs::read_dir(empty.path()).unwrap().flatten().all(|entry| !is_plugin(&entry.path())), "a plugin");
+}
+
+/// Whether a plugin was made in a cache after all.
+fn is_plugin(cache: &Path) -> bool {
+    let files = std::fs::read_dir(cache).into_iter().flatten().flatten();
+    files.into_iter().any(|file| file.path().extension().is_some_and(|extension| extension == "so"))
 }
 
 #[test]

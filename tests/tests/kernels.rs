@@ -7,7 +7,8 @@ use smidgen::graph::{Graph, Input, Node, Op};
 use smidgen::infer::{Host, Oracle, packing};
 use smidgen::verify::{compare, start};
 use smidgen_shared::kernel::Packing;
-use smidgen_tests::{Lcg, artifact, graph, ready};
+use smidgen_shared::op::{self, Layout};
+use smidgen_tests::{Lcg, artifact, graph, pruned, ready};
 
 /// Pairs of layers a model.
 const PAIRS: usize = 27;
@@ -42,11 +43,34 @@ fn shapes(seed: u64) -> (Graph, Vec<Vec<f32>>) {
     (graph, inputs)
 }
 
+/// Pruned layers of random shapes and densities, int8 and int16, with and without ReLU: the first of each pair from the
+/// input of `n` values.
+fn pruned_shapes(seed: u64, n: usize) -> (Graph, Vec<Vec<f32>>) {
+    let mut r = Lcg(seed);
+    let standardise = Op::Standardise { mean: vec![0.0; n], deviation: vec![700.0; n], clip: 3.0 };
+    let mut nodes = vec![Node { name: "input".into(), op: standardise }];
+    for k in 0..4 {
+        let (inner, n_out) = (40 + 9 * k, 33 + 10 * k);
+        let mut layer = |x: usize, n_in: usize, n_out: usize, relu: bool| {
+            let density = 0.04 + 0.05 * (r.draw() + 1.0);
+            let kept: Vec<bool> = (0..n_in * n_out).map(|_| r.draw() < 2.0 * density - 1.0).collect();
+            let w = pruned(r.matrix(n_out, n_in), |i, j| kept[i * n_in + j]);
+            Op::Dense { x, w, b: r.values(n_out), relu }
+        };
+        nodes.push(Node { name: format!("first {k}"), op: layer(0, n, inner, k % 2 == 0) });
+        let x = nodes.len() - 1;
+        nodes.push(Node { name: format!("second {k}"), op: layer(x, inner, n_out, false) });
+    }
+    let graph = Graph { family: "test".into(), input: Input::Vector(n), nodes, classes: vec![] };
+    let inputs = (0..30).map(|_| r.values(n).iter().map(|v| (v * 1500.0).round()).collect()).collect();
+    (graph, inputs)
+}
+
 fn raw(inputs: &[Vec<f32>], n: usize) -> Vec<Vec<i16>> {
     inputs.iter().take(n).map(|input| input.iter().map(|&v| v as i16).collect()).collect()
 }
 
-/// Random shapes, and the model with every operator.
+/// Random shapes, dense and pruned, and the model with every operator.
 fn models() -> Vec<(Aligned, Vec<Vec<i16>>)> {
     let mut models: Vec<(Aligned, Vec<Vec<i16>>)> = (1..3)
         .map(|seed| {
@@ -54,6 +78,10 @@ fn models() -> Vec<(Aligned, Vec<Vec<i16>>)> {
             (export(&graph, &inputs, &Description::default()).unwrap().bytes, raw(&inputs, 2))
         })
         .collect();
+    models.extend([(3, 70), (4, 256), (5, 600)].map(|(seed, n)| {
+        let (graph, inputs) = pruned_shapes(seed, n);
+        (export(&graph, &inputs, &Description::default()).unwrap().bytes, raw(&inputs, 3))
+    }));
     models.extend([(5, 1), (14, 2)].map(|(n, seed)| (artifact(n, seed), raw(&graph(n, seed).1, 6))));
     models
 }
@@ -94,6 +122,29 @@ fn every_packing_gives_the_portable_bits_on_the_host() {
             }
         }
     }
+}
+
+/// Pairs are made of layers of one window and of several, for outputs of every kind; other packings have none.
+#[test]
+fn a_pruned_model_is_packed_in_pairs() {
+    let mut seen = Vec::new();
+    for (portable, _) in models() {
+        for packing in Packing::ALL {
+            let packed = pack(&portable, packing).unwrap();
+            for op in packed.artifact().unwrap().ops() {
+                if let op::Op::Sparse { x, width, relu, layout: Layout::Pairs, .. } = op {
+                    assert_eq!(packing, Packing::HighLow);
+                    seen.push((x.len > 256, width, relu));
+                }
+            }
+        }
+    }
+    for wide in [false, true] {
+        for wanted in [(op::Width::I8, true), (op::Width::I8, false)] {
+            assert!(seen.contains(&(wide, wanted.0, wanted.1)), "{wide} {wanted:?}");
+        }
+    }
+    assert!(seen.contains(&(false, op::Width::I16, false)));
 }
 
 #[test]

@@ -51,8 +51,8 @@ fn on_boards(test: &str, work: impl Fn(&Board) + Sync) {
 }
 
 #[test]
-fn there_are_six_boards_and_the_model_has_every_operator_of_a_composite() {
-    assert!(Board::emulated().count() >= 6);
+fn there_are_eight_boards_and_the_model_has_every_operator_of_a_composite() {
+    assert!(Board::emulated().count() >= 8);
     let artifact = model().model.artifact().unwrap();
     let kinds: Vec<&str> = artifact.ops().map(|op| op.kind()).collect();
     for kind in ["standardise", "dense", "gate", "mix", "rescale", "match"] {

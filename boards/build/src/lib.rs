@@ -13,6 +13,7 @@ use std::{env, fs, path::PathBuf};
 #[derive(Deserialize)]
 struct BoardToml {
     name: String,
+    core: String,
     target: String,
     /// How QEMU is told to be this board; a board on a desk has none.
     machine: Option<serde::de::IgnoredAny>,
@@ -149,6 +150,12 @@ fn ram_end(b: &BoardToml) -> u64 {
 }
 
 fn check(b: &BoardToml) {
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    assert!(
+        b.core != "cortex-m55" || flags.contains("target-cpu=cortex-m55"),
+        "{}: build it in its own folder, whose .cargo/config.toml names the core to the compiler",
+        b.name
+    );
     let (flash_end, firmware_end) = (end(b.flash.origin, b.flash.length), end(b.flash.origin, b.flash.firmware));
     assert!(b.flash.page.is_multiple_of(16), "board.toml: flash.page must be a multiple of 16");
     assert!(

@@ -1,4 +1,4 @@
-//! `smidgen demo`: from real data to six emulated chips, and the same bits on all of them.
+//! `smidgen demo`: from real data to eight emulated chips, and the same bits on all of them.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -75,7 +75,7 @@ fn emulators() -> Vec<Check> {
     let cc = version("cc");
     checks.push((
         "cc (counts instructions)".into(),
-        cc.ok_or("not found: sudo apt-get install gcc; without it instructions are not counted".into()),
+        cc.ok_or("not found: sudo apt-get install gcc; without it QEMU's debugger counts instructions, slowly".into()),
     ));
     checks
 }

@@ -4,9 +4,10 @@ use anyhow::Result;
 
 use super::verify::SHRINK;
 use super::{ExportArgs, Layout};
-use crate::compress;
+use crate::compress::{self, Choice, Factored};
 use crate::device::Board;
 use crate::family::{Place, find};
+use crate::graph::{Graph, Node, Op};
 use crate::infer::description;
 use crate::inspect::describe;
 use crate::output::thousands;
@@ -24,17 +25,22 @@ pub fn run(args: &ExportArgs, place: &Place) -> Result<()> {
     let board = args.board.as_deref().map(Board::find).transpose()?;
     let description =
         compress::Description { sampler: export.sampler, ..description(export.provenance, layout, board)? };
-    let exported = if board.is_some() && layout == compress::Layout::Auto {
-        let (exported, factored) = compress::export_factored(&export.graph, &export.inputs, &description, args.error)?;
-        for map in factored {
-            place.output.line(map.to_string());
+    let (exported, factored) = match board {
+        Some(_) if layout == compress::Layout::Auto => {
+            compress::export_factored(&export.graph, &export.inputs, &description, args.error)?
         }
-        exported
-    } else {
-        compress::export(&export.graph, &export.inputs, &description)?
+        _ => (compress::export(&export.graph, &export.inputs, &description)?, Vec::new()),
     };
-    for choice in &exported.choices {
-        place.output.line(choice.to_string());
+    if let Some(board) = board.filter(|_| layout == compress::Layout::Auto) {
+        place.output.line(format!(
+            "matrices for {} ({}), where something else must save instructions and cost no bytes; a lower rank may err {} %:",
+            board.name,
+            board.core,
+            100.0 * args.error
+        ));
+    }
+    for line in explained(&export.graph, &factored, &exported.choices, board.is_some()) {
+        place.output.line(format!("  {line}"));
     }
     let mut bytes = exported.bytes;
     if let Some(key) = &args.sign {
@@ -56,4 +62,36 @@ pub fn run(args: &ExportArgs, place: &Place) -> Result<()> {
     ));
     place.output.result(describe(&artifact));
     Ok(())
+}
+
+/// A line for every matrix: how it is stored and why; without a board of those alone that have zeros.
+fn explained(graph: &Graph, factored: &[Factored], choices: &[Choice], all: bool) -> Vec<String> {
+    let line = |node: &Node| {
+        if let Some(choice) = choices.iter().find(|choice| choice.node == node.name) {
+            return Some(choice.to_string());
+        }
+        if let Some(map) = factored.iter().find(|map| map.node == node.name) {
+            return Some(map.to_string());
+        }
+        let shape = |rows: usize, cols: usize| format!("{} ({cols} → {rows})", node.name);
+        let kept = match &node.op {
+            Op::Dense { w, relu: true, .. } => {
+                format!("{}: full: ReLU follows, and lower ranks are tried of plain maps alone", shape(w.rows, w.cols))
+            }
+            Op::Dense { w, .. } => format!("{}: full", shape(w.rows, w.cols)),
+            Op::LowRank { v, u, .. } => format!("{}: rank {}, as trained", shape(u.rows, v.cols), v.rows),
+            Op::Gate { w, keep, .. } => {
+                format!("{}: full, as trained: it chooses the {keep} bases that run", shape(w.rows, w.cols))
+            }
+            Op::Mix { v, u, .. } => {
+                let (base, count) = (&u.first()?.0, u.len());
+                let input = v.as_ref().and_then(|v| v.first()).map_or(base.cols, |v| v.0.cols);
+                format!("{}: {count} maps of rank {}, as trained", shape(base.rows, input), base.cols)
+            }
+            Op::Match { rows, .. } => format!("{}: full, as given: a row for each class", shape(rows.rows, rows.cols)),
+            _ => return None,
+        };
+        all.then_some(kept)
+    };
+    graph.nodes.iter().filter_map(line).collect()
 }

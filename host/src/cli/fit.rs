@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::DoesNotHold;
 use crate::device::Board;
 use crate::family::{Place, find};
-use crate::fit::{Budget, Candidate, Cost, Found, Metric, Point, UNKNOWN, lay_out, measure, search};
+use crate::fit::{Budget, Candidate, Cost, Found, Metric, Point, lay_out, measure, search};
 use crate::interrupt;
 use crate::output::thousands;
 use crate::report::{Axis, Cell, FrontPlot, FrontPoint, FrontSeries, Page, Section, Table, write_atomic};
@@ -80,15 +80,17 @@ pub fn run(args: &FitArgs, place: &Place) -> Result<()> {
     let mut outcome = None;
     family.search(&request, place, &mut |space| {
         let mut found = search(space, board, &budget, place)?;
-        measure(&mut found, space, board, place)?;
-        outcome = Some((found, space.candidates().to_vec(), space.metric()));
+        measure(&mut found, space, (board, &budget), place)?;
+        outcome = Some((found, space.candidates().to_vec(), space.metric(), space.law()));
         Ok(())
     })?;
-    let (found, candidates, metric) = outcome.context("the family gave nothing to search")?;
-    let emulated = board.machine().is_ok();
-    show(&found, &candidates, &metric, emulated, place);
+    let (found, candidates, metric, law) = outcome.context("the family gave nothing to search")?;
+    show(&found, &candidates, &metric, board, place);
+    if let Some(law) = &law {
+        output.line(law);
+    }
     std::fs::create_dir_all(&args.output).with_context(|| format!("{} cannot be made", args.output.display()))?;
-    page(&found, &candidates, &metric, board, &budget).write(&args.output.join("fit.html"))?;
+    page(&found, &candidates, &metric, (board, &budget), law.as_deref()).write(&args.output.join("fit.html"))?;
 
     let chosen = &found.front[found.chosen];
     let best = &candidates[chosen.candidate];
@@ -107,11 +109,11 @@ pub fn run(args: &FitArgs, place: &Place) -> Result<()> {
         model.display(),
         board.name
     ));
-    let off = worst(&found);
+    let off = found.front.iter().filter_map(Point::off).fold(0.0, f64::max);
     let object = json!({
         "family": args.family, "board": board.name, "metric": metric.name,
         "budget": { "flash_bytes": budget.flash, "arena_bytes": budget.arena, "instructions": budget.instructions },
-        "candidates": candidates.len(), "over_budget": found.over.0,
+        "candidates": candidates.len(), "over_budget": found.over, "counted": counted(&found), "law": law,
         "front": found.front.iter().map(|point| describe(point, &candidates, &metric)).collect::<Vec<_>>(),
         "chosen": found.chosen, "worst_prediction": off, "run": folder, "model": model,
         "seconds": (start.elapsed().as_secs_f64() * 10.0).round() / 10.0,
@@ -130,31 +132,28 @@ pub fn run(args: &FitArgs, place: &Place) -> Result<()> {
     Ok(())
 }
 
-/// The largest share by which a measured cost differs from the predicted one; up to 64 bytes of flash, the part of an
-/// artifact that weights decide, are no error.
-fn worst(found: &Found) -> f64 {
-    let off = |a: u32, b: u32| (f64::from(a) - f64::from(b)).abs() / f64::from(b.max(1));
-    let each = found.front.iter().filter_map(|p| Some((p.cost, p.measured?.1)));
-    let flash = |a: Cost, b: Cost| {
-        if (b.flash..=b.flash + 2 * UNKNOWN).contains(&a.flash) { 0.0 } else { off(a.flash, b.flash) }
-    };
-    each.flat_map(|(a, b)| [flash(a, b), off(a.arena, b.arena), off(a.instructions, b.instructions)])
-        .fold(0.0, f64::max)
+/// Whether all of the front was counted.
+fn counted(found: &Found) -> bool {
+    found.front.iter().all(|p| p.measured.is_some_and(|m| m.counted.is_some()))
 }
 
 fn describe(point: &Point, candidates: &[Candidate], metric: &Metric) -> Value {
     let candidate = &candidates[point.candidate];
-    let costs = |cost: &Cost| json!({ "flash_bytes": cost.flash, "arena_bytes": cost.arena, "instructions": cost.instructions });
     let mut object = json!({
         "name": candidate.name, "settings": candidate.sets, "by_law": point.quality.by_law,
+        "deviation": point.quality.deviation, "by_weights": point.by_weights,
         "flash_bytes": point.cost.flash, "arena_bytes": point.cost.arena, "instructions": point.cost.instructions,
-        "test": point.measured.map(|m| m.0), "measured": point.measured.as_ref().map(|m| costs(&m.1)),
+        "test": point.measured.map(|m| m.test),
+        "measured": point.measured.map(|m| json!({
+            "flash_bytes": m.cost.flash, "arena_bytes": m.cost.arena, "instructions": m.counted,
+            "estimate": m.cost.instructions,
+        })),
     });
     object[if metric.share { "accuracy" } else { "loss" }] = json!(point.quality.value);
     object
 }
 
-fn show(found: &Found, candidates: &[Candidate], metric: &Metric, counted: bool, place: &Place) {
+fn show(found: &Found, candidates: &[Candidate], metric: &Metric, board: &Board, place: &Place) {
     let output = place.output;
     let rows: Vec<Vec<String>> = found
         .front
@@ -167,23 +166,52 @@ fn show(found: &Found, candidates: &[Candidate], metric: &Metric, counted: bool,
                 thousands(p.cost.flash.into()),
                 thousands(p.cost.arena.into()),
                 thousands(p.cost.instructions.into()),
-                p.measured.map_or("–".into(), |m| thousands(m.1.instructions.into())),
+                p.measured.and_then(|m| m.counted).map_or("–".into(), |n| thousands(n.into())),
                 p.quality.in_words(metric),
-                p.measured.map_or("–".into(), |m| metric.figure(m.0)),
+                p.measured.map_or("–".into(), |m| metric.figure(m.test)),
             ]
         })
         .collect();
     output.line("");
     let held = format!("{}, held out", metric.title());
-    let counted = if counted { "counted" } else { "after training" };
-    output.table(&["model", "flash", "arena", "instructions", counted, held.as_str(), "test"], &rows);
-    if found.over.0 > 0 {
-        output.line(format!("\n{} of {} candidates were over the budget", found.over.0, candidates.len()));
+    output.table(&["model", "flash", "arena", "instructions", "counted", held.as_str(), "test"], &rows);
+    let why = match (board.machine().is_ok(), counted(found)) {
+        (_, true) => "counted: in QEMU, of the network trained whole".to_string(),
+        (true, false) => "not counted: `smidgen doctor` says what is missing".into(),
+        (false, _) => format!(
+            "not counted: QEMU cannot be {}; a board of the same core that it can be: {}",
+            board.name,
+            counterpart(board)
+        ),
+    };
+    output.line(format!(
+        "\nflash, arena and instructions as predicted; {why}; held out: on samples that the search held out{}",
+        match found.front.iter().any(|p| p.quality.deviation.is_some()) {
+            true => ", ± deviation over seeds",
+            false => "",
+        }
+    ));
+    if found.front.iter().any(|p| p.by_weights) {
+        output.line("zeros among the weights decide what a model costs: another training costs somewhat more or less");
+    }
+    if found.over > 0 {
+        output.line(format!("{} of {} candidates were over the budget", found.over, candidates.len()));
     }
 }
 
+/// The emulated board of the same core, where there is one.
+fn counterpart(board: &Board) -> String {
+    Board::emulated().find(|b| b.core == board.core).map_or("none".into(), |b| b.name.clone())
+}
+
 /// The front as plots and a table.
-fn page(found: &Found, candidates: &[Candidate], metric: &Metric, board: &Board, budget: &Budget) -> Page {
+fn page(
+    found: &Found,
+    candidates: &[Candidate],
+    metric: &Metric,
+    (board, budget): (&Board, &Budget),
+    law: Option<&str>,
+) -> Page {
     let value = |v: f64| if metric.share { v } else { -v.log10() };
     let axis = || match metric.share {
         true => Axis::percent(metric.name.clone()),
@@ -196,14 +224,22 @@ fn page(found: &Found, candidates: &[Candidate], metric: &Metric, board: &Board,
         let series = kinds.iter().map(|kind| {
             let points = found.front.iter().chain(&found.others).filter(|p| candidates[p.candidate].kind == *kind);
             let points = points.map(|p| {
-                FrontPoint::new(of(&p.cost).into(), value(p.quality.value)).label(candidates[p.candidate].name.clone())
+                let point = FrontPoint::new(of(&p.cost).into(), value(p.quality.value));
+                let on_front = found.front.iter().any(|f| f.candidate == p.candidate);
+                match p.quality.deviation.filter(|_| on_front && metric.share) {
+                    Some(deviation) => point.deviation(deviation),
+                    None => point,
+                }
+                .label(candidates[p.candidate].name.clone())
             });
             FrontSeries::new(*kind, points.collect())
         });
         FrontPlot::new(cost, axis(), series.filter(|s| !s.points.is_empty()).collect()).single()
     };
     let note = "Each point is a candidate, by what it was predicted to cost and what it reached on samples held out \
-                from its training for the search; dropped ones as far as they came.";
+                from its training for the search; dropped ones as far as they came. The bars of the front are \
+                deviations over seeds.";
+    let note = format!("{note}{}", law.map_or(String::new(), |law| format!(" Losses: {law}.")));
     let chosen = &found.front[found.chosen];
     Page::new(format!("What fits {}", board.name))
         .subtitle(format!("{}; best: {}", budget.in_words(), candidates[chosen.candidate].name))
@@ -223,7 +259,7 @@ fn table(found: &Found, candidates: &[Candidate], metric: &Metric) -> Section {
         "flash".into(),
         "arena".into(),
         "instructions".into(),
-        "after training".into(),
+        "counted".into(),
         format!("{}, held out", metric.title()),
         "test".into(),
         "--set".into(),
@@ -234,9 +270,9 @@ fn table(found: &Found, candidates: &[Candidate], metric: &Metric) -> Section {
             u64::from(p.cost.flash).into(),
             u64::from(p.cost.arena).into(),
             u64::from(p.cost.instructions).into(),
-            p.measured.map_or(Cell::Missing, |m| u64::from(m.1.instructions).into()),
+            p.measured.and_then(|m| m.counted).map_or(Cell::Missing, |n| u64::from(n).into()),
             p.quality.in_words(metric).into(),
-            p.measured.map_or(Cell::Missing, |m| metric.figure(m.0).into()),
+            p.measured.map_or(Cell::Missing, |m| metric.figure(m.test).into()),
             candidates[p.candidate].sets.join(" ").into(),
         ]);
         if i == found.chosen {

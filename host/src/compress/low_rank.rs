@@ -18,6 +18,7 @@ use smidgen_shared::cost::{self, Core};
 use super::quantise::{Description, Exported, export};
 use crate::graph::{Graph, Matrix, Op};
 use crate::infer::{Host, values};
+use crate::output::thousands;
 
 /// Calibration inputs that the outputs are compared on.
 const COMPARED: usize = 200;
@@ -55,24 +56,26 @@ impl fmt::Display for Factored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Factored { node, shape: (n_in, n_out), rank, dense, thin } = self;
         let percent = |x: f64| format!("{:.2} %", 100.0 * x);
+        let cost = |x: &Figures| {
+            format!("{} instructions and {} bytes", thousands(x.instructions.into()), thousands(x.bytes as u64))
+        };
+        write!(f, "{node} ({n_in} → {n_out}): ")?;
         match (rank, thin) {
             (Some(r), Some(thin)) => write!(
                 f,
-                "{node} ({n_in} → {n_out}): rank {r} is enough: the model then takes {} instructions and {} bytes, {} and {} with the full matrix, and errs {} against {}",
-                thin.instructions,
-                thin.bytes,
-                dense.instructions,
-                dense.bytes,
+                "low-rank, rank {r}: the whole model takes {} and errs {}; with the full matrix {} and {}",
+                cost(thin),
                 percent(thin.error),
+                cost(dense),
                 percent(dense.error)
             ),
             (None, Some(thin)) => write!(
                 f,
-                "{node} ({n_in} → {n_out}): stays a full matrix: the largest rank that would save something errs {}, the full matrix {}",
+                "full: the largest rank that would save anything errs {}, the full matrix {}",
                 percent(thin.error),
                 percent(dense.error)
             ),
-            _ => write!(f, "{node} ({n_in} → {n_out}): stays a full matrix: no rank would save anything"),
+            _ => write!(f, "full: no lower rank would save anything"),
         }
     }
 }

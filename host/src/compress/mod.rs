@@ -6,6 +6,7 @@ mod arena;
 mod calibrate;
 mod low_rank;
 mod pack;
+mod pairs;
 mod poly;
 mod quantise;
 mod sampler;

@@ -10,6 +10,7 @@ use smidgen_shared::kernel::{Matrix, Packing, Portable, Rows};
 use smidgen_shared::op::Op;
 use smidgen_shared::run::Runner;
 
+use super::sparse::{Encoded, repack};
 use super::write::{Aligned, Weights, bound, sections};
 use crate::device::Board;
 use crate::infer;
@@ -26,9 +27,10 @@ pub fn pack(model: &Aligned, packing: Packing) -> Result<Aligned> {
     ensure!(!artifact.header().signed, "the model is signed as it is; export it again with --board, and sign that");
     let mut packer = Packer { artifact, packing, weights: Weights::default() };
     let ops = artifact.ops().map(|op| packer.op(op)).collect::<Result<Vec<_>>>()?;
-    let columns = ops.iter().map(Op::columns).max().unwrap_or(0) as usize;
-    let scratch = |packing: Packing| 4 * packing.scratch_words(columns) as u32;
-    let moved = scratch(packing).wrapping_sub(scratch(artifact.packing()));
+    let scratch =
+        |packing: Packing, columns: Option<u32>| 4 * packing.scratch_words(columns.unwrap_or(0) as usize) as u32;
+    let now = scratch(packing, ops.iter().map(Op::columns).max());
+    let moved = now.wrapping_sub(scratch(artifact.packing(), artifact.ops().map(|op| op.columns()).max()));
     let sampler = packer.sampler(moved)?;
     let encoded: Vec<Vec<u8>> = ops.iter().map(postcard::to_stdvec).collect::<Result<_, _>>()?;
     let (bounds, bound_count) = bounds(&artifact, packing, &ops)?;
@@ -146,7 +148,8 @@ impl Packer<'_> {
             Op::Lookup { x, y, table } => Op::Lookup { x, y, table: self.weights.i8s(a.i8s(table, 256)?) },
             Op::Sparse { x, y, width, relu, layout, groups, counts, entries, rows } => {
                 let stored = a.sparse(layout, (x.len, y.len), groups, counts, entries)?;
-                let (counts, entries) = (self.weights.u16s(stored.counts), self.weights.u8s(stored.entries));
+                let (layout, Encoded { groups, counts, entries }) = repack(&stored, &op, self.packing)?;
+                let (counts, entries) = (self.weights.u16s(&counts), self.weights.u8s(&entries));
                 let rows = self.weights.rows(a.rows(rows, y.len as usize)?);
                 Op::Sparse { x, y, width, relu, layout, groups, counts, entries, rows }
             }

@@ -1,13 +1,15 @@
-//! Which layout an int8 matrix gets: dense, CSR or 4×1 blocks, whichever takes fewest instructions by
-//! the cost model among those that take no more bytes than dense; fewer bytes break a tie.
+//! Which layout an int8 matrix gets: dense, CSR, 4×1 blocks, or pairs on a core that has them, whichever takes fewest
+//! instructions by the cost model among those that take no more bytes than dense; fewer bytes break a tie.
 
 use std::fmt;
 
+use anyhow::{Context, Result};
 use smidgen_shared::cost::{self, Core};
 use smidgen_shared::fixed::Row;
-use smidgen_shared::kernel::{Packing, WINDOW, group_weights};
+use smidgen_shared::kernel::{Packing, Sparse, WINDOW, group_weights};
 use smidgen_shared::op::{self, Op, Region, Width};
 
+use super::pairs;
 use super::write::Weights;
 
 /// Which layouts [`export`](super::export) may choose from.
@@ -32,18 +34,19 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// `dense`, `CSR` or `4×1 blocks`.
+    /// `dense`, `CSR`, `4×1 blocks` or `pairs`.
     pub fn name(&self) -> &'static str {
         name(self.layout)
     }
 }
 
-/// `dense`, `CSR` or `4×1 blocks`.
+/// `dense`, `CSR`, `4×1 blocks` or `pairs`.
 pub fn name(layout: Option<op::Layout>) -> &'static str {
     match layout {
         None => "dense",
         Some(op::Layout::Csr) => "CSR",
         Some(op::Layout::Blocks) => "4×1 blocks",
+        Some(op::Layout::Pairs) => "pairs",
     }
 }
 
@@ -68,13 +71,21 @@ impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Choice { node, n_in, n_out, nonzeros, chosen, others } = self;
         let share = 100.0 * *nonzeros as f64 / (n_in * n_out) as f64;
-        write!(f, "{node} ({n_in} → {n_out}): {share:.1} % of the weights are not 0; {} takes ", chosen.name())?;
-        write!(f, "about {} instructions and {} bytes", chosen.instructions, chosen.bytes)?;
-        for other in others {
-            write!(f, ", {} {} and {}", other.name(), other.instructions, other.bytes)?;
-        }
-        Ok(())
+        write!(
+            f,
+            "{node} ({n_in} → {n_out}): {}, {} instructions and ",
+            chosen.name(),
+            thousands(chosen.instructions)
+        )?;
+        write!(f, "{} bytes; {share:.1} % of its weights are not 0", thousands(chosen.bytes))?;
+        let other =
+            |c: &Cost| format!("{} would take {} and {}", c.name(), thousands(c.instructions), thousands(c.bytes));
+        write!(f, "; {}", others.iter().map(other).collect::<Vec<_>>().join(", "))
     }
+}
+
+fn thousands(n: u32) -> String {
+    crate::output::thousands(n.into())
 }
 
 /// A dense layer's regions and the rest that does not depend on its layout.
@@ -86,7 +97,7 @@ pub(super) struct Shape {
 }
 
 /// Stores the int8 matrix `q` `(n_out, n_in)` as `layout` has it, and says what was weighed where the
-/// matrix has zeros.
+/// matrix has zeros. Pairs are stored as CSR, which every core reads: packing makes them ([`repack`]).
 pub(super) fn store(
     node: &str,
     shape: &Shape,
@@ -97,7 +108,13 @@ pub(super) fn store(
 ) -> (Op, Option<Choice>) {
     let Shape { x, y, width, relu } = *shape;
     let dense = Op::Dense { x, y, width, relu, weights: 0, rows: 0 };
-    let encoded: Vec<(Op, Encoded)> = [op::Layout::Csr, op::Layout::Blocks]
+    let nonzeros = q.iter().filter(|w| **w != 0).count();
+    let mut layouts = vec![op::Layout::Csr, op::Layout::Blocks];
+    // Five bytes for two weights at best: denser ones are not worth the search for an order.
+    if packing == Packing::HighLow && 5 * nonzeros <= 2 * q.len() {
+        layouts.push(op::Layout::Pairs);
+    }
+    let encoded: Vec<(Op, Encoded)> = layouts
         .into_iter()
         .filter_map(|layout| {
             let encoded = encode(q, x.len as usize, layout)?;
@@ -113,7 +130,8 @@ pub(super) fn store(
     let mut costs: Vec<Cost> = std::iter::once(&dense).chain(encoded.iter().map(|(op, _)| op)).map(cost).collect();
     let allowed = |c: &&Cost| c.layout.is_none() || (layout == Layout::Auto && c.bytes <= costs[0].bytes);
     let chosen = costs.iter().filter(allowed).min_by_key(|c| (c.instructions, c.bytes)).copied().unwrap_or(costs[0]);
-    let op = match encoded.iter().find(|(op, _)| cost(op) == chosen) {
+    let stored = chosen.layout.map(|layout| if layout == op::Layout::Pairs { op::Layout::Csr } else { layout });
+    let op = match encoded.iter().find(|(op, _)| cost(op).layout == stored) {
         Some((Op::Sparse { layout, groups, .. }, encoded)) => {
             let (counts, entries) = (weights.u16s(&encoded.counts), weights.u8s(&encoded.entries));
             let (layout, groups) = (*layout, *groups);
@@ -122,24 +140,50 @@ pub(super) fn store(
         _ => Op::Dense { x, y, width, relu, weights: weights.i8s(q), rows: weights.rows(rows) },
     };
     costs.retain(|c| *c != chosen);
-    let nonzeros = q.iter().filter(|w| **w != 0).count();
     let (n_in, n_out) = (x.len as usize, y.len as usize);
     // Rounding makes a few zeros of any matrix; that is no news.
     let sparse = nonzeros * 2 < q.len() || chosen.layout.is_some();
     (op, sparse.then(|| Choice { node: node.into(), n_in, n_out, nonzeros, chosen, others: costs }))
 }
 
+/// `stored` in the layout that `packing` has for it, and its groups; `op`: what reads it. Pairs are made where they take
+/// no more bytes than dense and fewer instructions than CSR, whatever it is stored in: then it comes back the same.
+pub(super) fn repack(stored: &Sparse<'_>, op: &Op, packing: Packing) -> Result<(op::Layout, Encoded)> {
+    let kept = Encoded { groups: 0, counts: stored.counts.to_vec(), entries: stored.entries.to_vec() };
+    let Op::Sparse { x, y, width, relu, layout, groups, .. } = *op else { return Ok((stored.layout, kept)) };
+    let kept = (layout, Encoded { groups, ..kept });
+    if packing != Packing::HighLow && layout != op::Layout::Pairs {
+        return Ok(kept);
+    }
+    let n_in = x.len as usize;
+    let q = pairs::dense(stored, n_in, y.len as usize).context("a weight of a sparse matrix comes twice")?;
+    let csr = encode(&q, n_in, op::Layout::Csr).context("too many columns for CSR")?;
+    if packing != Packing::HighLow {
+        return Ok((op::Layout::Csr, csr));
+    }
+    let sparse = |layout, groups| Op::Sparse { x, y, width, relu, layout, groups, counts: 0, entries: 0, rows: 0 };
+    let Some(pairs) = encode(&q, n_in, op::Layout::Pairs) else { return Ok(kept) };
+    let (one, other) = (sparse(op::Layout::Pairs, pairs.groups), sparse(op::Layout::Csr, csr.groups));
+    let instructions = |op: &Op| cost::of_operator(op, packing, Core::ArmV7EM);
+    let dense = cost::constant_bytes(&Op::Dense { x, y, width, relu, weights: 0, rows: 0 });
+    let better = cost::constant_bytes(&one) <= dense && instructions(&one) < instructions(&other);
+    Ok(if better { (op::Layout::Pairs, pairs) } else { kept })
+}
+
 /// A matrix's groups as [`kernel::Sparse`](smidgen_shared::kernel::Sparse) reads them.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Encoded {
-    groups: u32,
-    /// of each row, or of each four
-    counts: Vec<u16>,
-    entries: Vec<u8>,
+pub(super) struct Encoded {
+    pub groups: u32,
+    /// of each row, or of each four; of pairs their order, then their counts
+    pub counts: Vec<u16>,
+    pub entries: Vec<u8>,
 }
 
 /// The non-zero weights of `q` `(n_out, n_in)`; `None` where columns are beyond what a u16 can number.
 fn encode(q: &[i8], n_in: usize, layout: op::Layout) -> Option<Encoded> {
+    if layout == op::Layout::Pairs {
+        return pairs::encode(q, n_in);
+    }
     if n_in > 1 << 16 {
         return None;
     }
@@ -149,7 +193,7 @@ fn encode(q: &[i8], n_in: usize, layout: op::Layout) -> Option<Encoded> {
     for rows in rows.chunks(height) {
         let count = match layout {
             op::Layout::Csr => csr(rows[0], &mut encoded.entries),
-            op::Layout::Blocks => blocks(rows, &mut encoded.entries),
+            op::Layout::Blocks | op::Layout::Pairs => blocks(rows, &mut encoded.entries),
         };
         encoded.counts.push(u16::try_from(count).ok()?);
         encoded.groups += u32::try_from(count).ok()?;
@@ -200,7 +244,7 @@ fn blocks(rows: &[&[i8]], entries: &mut Vec<u8>) -> usize {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use smidgen_shared::kernel::{Kernel, Naive, Portable, Sparse, group_bytes, runs};
+    use smidgen_shared::kernel::{Kernel, Naive, Portable, counts_len, group_bytes};
 
     prop_compose! {
         fn pruned()(n_in in prop_oneof![1usize..60, 250usize..300, 700usize..900], n_out in 1usize..14, density in 0u32..101)
@@ -214,16 +258,17 @@ mod tests {
         fn every_layout_gives_the_dense_sums((x, q) in pruned()) {
             let mut dense = Vec::new();
             Naive::accumulate(&x, &q, &mut |_, sum| dense.push(sum));
-            for layout in [op::Layout::Csr, op::Layout::Blocks] {
+            for layout in [op::Layout::Csr, op::Layout::Blocks, op::Layout::Pairs] {
                 let e = encode(&q, x.len(), layout).unwrap();
                 prop_assert_eq!(e.entries.len(), e.groups as usize * group_bytes(layout, x.len()));
-                prop_assert_eq!(e.counts.len(), runs(layout, dense.len()));
+                prop_assert_eq!(e.counts.len(), counts_len(layout, x.len(), dense.len()));
                 let matrix = Sparse { layout, counts: &e.counts, entries: &e.entries };
                 let (mut naive, mut fast) = (Vec::new(), Vec::new());
                 Naive::sparse(&x, &matrix, |_, sums| naive.extend_from_slice(sums));
                 Portable::sparse(&x, &matrix, |_, sums| fast.extend_from_slice(sums));
                 prop_assert_eq!(&naive[..dense.len()], &dense[..]);
                 prop_assert_eq!(&fast[..dense.len()], &dense[..]);
+                prop_assert_eq!(pairs::dense(&matrix, x.len(), dense.len()), Some(q.clone()));
             }
         }
     }

@@ -129,13 +129,15 @@ fn model(part: &Part) -> Result<String> {
             Op::Sparse { x, y, relu, layout, groups, counts, entries, rows, .. } => {
                 let matrix = artifact.sparse(layout, (x.len, y.len), groups, counts, entries).map_err(wrong)?;
                 let rows = artifact.rows(rows, y.len as usize).map_err(wrong)?;
+                let words = artifact.packing().scratch_words(op.columns() as usize);
+                scratch = scratch.max(words);
                 text += &constant("C", "u16", matrix.counts.len(), list(matrix.counts));
                 text += &constant("E", "u8", matrix.entries.len(), list(matrix.entries));
                 let written = rows.iter().map(|row| format!("{row:?}"));
                 text += &constant("R", "Row", rows.len(), list(written));
                 writeln!(
                     calls,
-                    "    sparse::<Native>(bytes(&m.{from}, {}), &Sparse {{ layout: Layout::{layout:?}, counts: &C{k}.0, entries: &E{k}.0 }}, &R{k}.0, {});",
+                    "    sparse::<Native>(bytes(&m.{from}, {}), &Sparse {{ layout: Layout::{layout:?}, counts: &C{k}.0, entries: &E{k}.0 }}, &R{k}.0, &mut m.scratch[..{words}], {});",
                     x.len,
                     out(relu)?
                 )?;

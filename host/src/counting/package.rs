@@ -74,6 +74,8 @@ impl Package {
             fs::copy(&self.lock, &lock)?;
         }
         let mut cargo = cargo();
+        // The board's own settings: they may name its core to the compiler.
+        cargo.arg("--config").arg(boards_folder()?.join(&board.name).join(".cargo/config.toml"));
         cargo.current_dir(&folder).args(["rustc", "--release", "--quiet", "--target", &board.target, "--target-dir"]);
         cargo.arg(&target).args(["--", "-Clink-arg=-Tlink.x", "-Clink-arg=--nmagic"]);
         cargo.arg(if board.target.starts_with("riscv") {

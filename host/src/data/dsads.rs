@@ -65,6 +65,7 @@ pub(super) fn load(settings: &Settings, path: &Path) -> anyhow::Result<Dataset> 
                 (format!("fold {}: {}", fold + 1, names.join("/")), unseen.to_vec())
             })
             .collect(),
+        hold_out_seen: settings.get("generalised") == 1,
         ..Protocol::default()
     };
     let dataset = Dataset {

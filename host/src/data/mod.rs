@@ -30,7 +30,7 @@ mod split;
 mod splitmix;
 mod table;
 
-pub use registry::{Entry, Setting, load, registry};
+pub use registry::{Entry, Setting, is_setting, load, registry};
 pub use split::{FixedRows, Protocol, Split, Task};
 
 /// Where data sets that are not built in are looked for.

@@ -27,6 +27,14 @@ pub struct Setting {
     pub meaning: &'static str,
 }
 
+/// Zero-shot splits test the seen classes, too.
+const GENERALISED: Setting = Setting {
+    key: "generalised",
+    default: 0,
+    values: &[0, 1],
+    meaning: "1: zero-shot splits hold a fifth of each seen class's recordings out, so that models tell all classes apart",
+};
+
 static REGISTRY: [Entry; 3] = [
     Entry {
         name: "spar",
@@ -35,8 +43,8 @@ static REGISTRY: [Entry; 3] = [
         licence: "BSD-3-Clause",
         description: "7 exercises, 10 subjects, wrist accelerometer and gyroscope at 50 Hz: 2,229 \
                       windows of 4 s",
-        settings: &[],
-        load: |_, _| spar::load(),
+        settings: &[GENERALISED],
+        load: |settings, _| spar::load(settings),
     },
     Entry {
         name: "dsads",
@@ -58,6 +66,7 @@ static REGISTRY: [Entry; 3] = [
                 values: &[],
                 meaning: "which window is turned which way, with rotations=4",
             },
+            GENERALISED,
         ],
         load: dsads::load,
     },
@@ -76,6 +85,12 @@ static REGISTRY: [Entry; 3] = [
 /// All datasets known by name. A folder of the user's own recordings needs no entry.
 pub fn registry() -> &'static [Entry] {
     &REGISTRY
+}
+
+/// Whether `KEY=VALUE` sets something of a data set, not of a model.
+pub fn is_setting(word: &str) -> bool {
+    let key = word.split('=').next().unwrap_or_default();
+    REGISTRY.iter().flat_map(|entry| entry.settings).any(|setting| setting.key == key)
 }
 
 /// Loads `NAME [KEY=VALUE]…` of [`registry`], or the folder of recordings at that path.

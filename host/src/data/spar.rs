@@ -14,6 +14,7 @@ use super::{
     attributes::ClassTable,
     npz::{Extent, Npz},
     packed::{self, Recording},
+    registry::Settings,
     split,
 };
 use anyhow::ensure;
@@ -40,8 +41,9 @@ const MIRROR: [i16; CHANNELS] = [-1, 1, 1, 1, -1, -1];
 
 /// The embedded dataset: 2,229 windows of (200, 6).
 ///
-/// Supervised: 5 folds of 2 subjects. Zero-shot: the 21 pairs of unseen exercises.
-pub(super) fn load() -> anyhow::Result<Dataset> {
+/// Supervised: 5 folds of 2 subjects. Zero-shot: the 21 pairs of unseen exercises; with `generalised=1`
+/// recordings of the seen ones are held out, too.
+pub(super) fn load(settings: &Settings) -> anyhow::Result<Dataset> {
     let table = ClassTable::parse(ATTRIBUTES, "spar/attributes.csv")?;
     let (recordings, _) = packed::unpack(PACKED)?;
     let (mut class, mut subject, mut from, mut samples) = (vec![], vec![], vec![], vec![]);
@@ -61,10 +63,11 @@ pub(super) fn load() -> anyhow::Result<Dataset> {
         fold_of: subject.iter().map(|s| s / SUBJECTS_A_FOLD).collect(),
         fold_names: (1..=folds).map(|fold| format!("fold {fold}")).collect(),
         unseen: split::pairs(&all).map(|(a, b)| (format!("pair {}/{}", name(a), name(b)), vec![a, b])).collect(),
+        hold_out_seen: settings.get("generalised") == 1,
         ..Protocol::default()
     };
     let dataset = Dataset {
-        name: "spar".into(),
+        name: settings.full_name("spar"),
         title: "SPAR: shoulder exercises on a smartwatch".into(),
         licence: "BSD-3-Clause".into(),
         attribution: "Burns et al. 2018, arXiv 1802.01489; as shipped by seglearn 1.2.5, \
@@ -165,7 +168,7 @@ mod tests {
 
     #[test]
     fn has_the_windows_the_paper_protocol_gives() {
-        let spar = load().unwrap();
+        let spar = crate::data::load("spar", None).unwrap();
         assert_eq!(spar.len(), 2229);
         assert_eq!(spar.input.values_per_sample(), 1200);
         assert_eq!(spar.attributes_of(1)[..3], [0.0, 1.0, 0.0]);
@@ -180,14 +183,18 @@ mod tests {
 
     #[test]
     fn splits_leave_subjects_or_classes_out() {
-        let spar = load().unwrap();
+        let spar = crate::data::load("spar", None).unwrap();
         let folds = spar.splits(Task::Supervised, 0).unwrap();
         assert_eq!(folds.len(), 5);
         assert_eq!(folds.iter().map(|fold| fold.test_seen.len()).sum::<usize>(), 2229);
         let pairs = spar.splits(Task::ZeroShot, 0).unwrap();
         assert_eq!(pairs.len(), 21);
         assert_eq!(pairs[6].name, "pair ABD/FEL");
-        assert!(pairs.iter().all(|pair| pair.validation.len() == 10));
+        assert!(pairs.iter().all(|pair| pair.validation.len() == 10 && pair.test_seen.is_empty()));
+        let generalised = crate::data::load("spar generalised=1", None).unwrap();
+        for pair in generalised.splits(Task::ZeroShot, 0).unwrap() {
+            assert!(!pair.test_seen.is_empty() && pair.validation.iter().all(|v| !v.test_seen.is_empty()));
+        }
     }
 
     #[test]

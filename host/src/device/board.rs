@@ -160,14 +160,20 @@ impl Board {
         })
     }
 
-    /// The board of that name; the error names the nearest ones.
+    /// The board of that name; the error names the nearest ones, by name or by what their titles say.
     pub fn find(name: &str) -> Result<&'static Board> {
         Self::all().iter().find(|board| board.name == name).ok_or_else(|| {
-            let mut names: Vec<_> = Self::all().iter().map(|board| board.name.as_str()).collect();
-            names.sort_by(|a, b| strsim::jaro_winkler(b, name).total_cmp(&strsim::jaro_winkler(a, name)));
+            let plain = |text: &str| text.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "");
+            let near = |board: &Board| match !plain(name).is_empty() && plain(&board.title).contains(&plain(name)) {
+                true => 1.0,
+                false => strsim::jaro_winkler(&board.name, name),
+            };
+            let mut boards: Vec<_> = Self::all().iter().map(|board| (near(board), board)).collect();
+            boards.sort_by(|a, b| b.0.total_cmp(&a.0));
+            let nearest = boards.iter().take(3).map(|(_, board)| format!("{} ({})", board.name, board.title));
             anyhow!(
                 "there is no board {name:?}; nearest: {}; `smidgen boards` lists all",
-                names[..names.len().min(3)].join(", ")
+                nearest.collect::<Vec<_>>().join("; ")
             )
         })
     }
@@ -200,7 +206,7 @@ mod tests {
 
     #[test]
     fn every_board_is_sound() {
-        assert!(Board::emulated().count() >= 6);
+        assert!(Board::emulated().count() >= 8);
         for board in Board::all() {
             assert!(board.machine.is_some() || board.chip.is_some(), "{}", board.name);
             let end = |at: u32, len: u32| u64::from(at) + u64::from(len);
@@ -223,6 +229,9 @@ mod tests {
     fn an_unknown_board_brings_the_nearest_names() {
         let error = Board::find("qemu_m4").unwrap_err().to_string();
         assert!(error.contains("nearest: qemu-m4"), "{error}");
+        // A micro:bit is known by its title.
+        let error = Board::find("microbit").unwrap_err().to_string();
+        assert!(error.contains("microbit-v2 (BBC") && error.contains("qemu-m0 (BBC"), "{error}");
     }
 
     #[test]

@@ -48,6 +48,10 @@ pub trait Link {
     fn send(&mut self, bytes: &[u8]) -> Result<()>;
     /// Waits up to `patience` for bytes; how many came, 0 if none. The error as for `send`.
     fn receive(&mut self, bytes: &mut [u8], patience: Duration) -> Result<usize>;
+    /// How much of the time of the last `receive` the board's processor stood still: it counts for no deadline.
+    fn stood_still(&mut self) -> Duration {
+        Duration::ZERO
+    }
     /// Lets go of the board; the error says what could not be kept.
     fn close(&mut self) -> Result<()> {
         Ok(())
@@ -60,6 +64,9 @@ impl<L: Link + ?Sized> Link for Box<L> {
     }
     fn receive(&mut self, bytes: &mut [u8], patience: Duration) -> Result<usize> {
         (**self).receive(bytes, patience)
+    }
+    fn stood_still(&mut self) -> Duration {
+        (**self).stood_still()
     }
     fn close(&mut self) -> Result<()> {
         (**self).close()

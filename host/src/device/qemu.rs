@@ -31,9 +31,6 @@ const DEBUGGER: &str = "debugger";
 /// How long QEMU may take to save a stretch of its memory.
 const KEEP: Duration = Duration::from_secs(5);
 
-/// A pause in an answer after which no more of it comes.
-const PAUSE: Duration = Duration::from_millis(20);
-
 /// How long QEMU may take to make its connection.
 const START: Duration = Duration::from_secs(20);
 
@@ -50,6 +47,8 @@ pub struct Qemu {
     link: TcpStream,
     errors: Arc<Mutex<String>>,
     counting: Counting,
+    /// Time of the last `receive` in which the debugger stepped.
+    still: Duration,
     files: TempDir,
     stretches: Vec<(u32, u32)>,
 }
@@ -156,6 +155,7 @@ impl Qemu {
             link,
             errors,
             counting,
+            still: Duration::ZERO,
             files,
             stretches: Kept::stretches(board),
         })
@@ -194,27 +194,10 @@ impl Qemu {
         }
     }
 
-    /// Whether the processor stands in the debugger's hands.
-    fn stepping(&self) -> bool {
-        matches!(&self.counting, Counting::Steps(steps, _) if steps.busy())
-    }
-
-    /// Stretches that the debugger has stepped through, if it is there.
-    fn stretches_stepped(&self) -> Option<u64> {
+    /// Instructions that the debugger has stepped, if it is there.
+    fn stepped(&self) -> Option<u64> {
         let Counting::Steps(steps, _) = &self.counting else { return None };
-        Some(steps.done())
-    }
-
-    /// The rest of an answer whose first `count` bytes have come: no deadline that has passed meanwhile cuts it off.
-    fn rest(&mut self, bytes: &mut [u8], mut count: usize) -> Result<usize> {
-        self.link.set_read_timeout(Some(PAUSE))?;
-        while let Some(free) = bytes.get_mut(count..).filter(|free| !free.is_empty()) {
-            match self.link.read(free) {
-                Ok(more) if more > 0 => count += more,
-                _ => break,
-            }
-        }
-        Ok(count)
+        Some(steps.stepped())
     }
 
     /// QEMU's process number.
@@ -259,19 +242,26 @@ impl Link for Qemu {
 
     fn receive(&mut self, bytes: &mut [u8], patience: Duration) -> Result<usize> {
         self.link.set_read_timeout(Some(patience.max(Duration::from_millis(1))))?;
-        loop {
-            let before = self.stretches_stepped();
-            match self.link.read(bytes) {
-                Ok(0) => return Err(self.died()),
-                Ok(count) if before.is_none() => return Ok(count),
-                Ok(count) => return self.rest(bytes, count),
-                // While the debugger steps, the board's time stands still.
-                Err(error) if waits(&error) && self.stretches_stepped() > before => {}
-                Err(error) if waits(&error) && self.stepping() => {}
-                Err(error) if waits(&error) => return Ok(0),
-                Err(_) => return Err(self.died()),
-            }
+        let (asked, before) = (Instant::now(), self.stepped());
+        let read = self.link.read(bytes);
+        self.still = if self.stepped() == before { Duration::ZERO } else { asked.elapsed() };
+        match read {
+            Ok(0) => return Err(self.died()),
+            Ok(count) => return Ok(count),
+            Err(error) if waits(&error) => {}
+            Err(_) => return Err(self.died()),
         }
+        match std::mem::replace(&mut self.counting, Counting::No) {
+            Counting::Steps(steps, _) if steps.failed() => {
+                steps.end().context("counting by the debugger")?;
+            }
+            counting => self.counting = counting,
+        }
+        Ok(0)
+    }
+
+    fn stood_still(&mut self) -> Duration {
+        self.still
     }
 }
 

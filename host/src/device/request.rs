@@ -247,8 +247,8 @@ struct Frames<L> {
 }
 
 impl<L: Link> Frames<L> {
-    /// Reads until a frame is complete; false once `until` has come.
-    fn next(&mut self, until: Instant) -> Result<bool> {
+    /// Reads until a frame is complete; false once `until` has come, by the board's time.
+    fn next(&mut self, mut until: Instant) -> Result<bool> {
         loop {
             while let Some(byte) = self.arrived.pop_front() {
                 if let Ok(Some(frame)) = self.reader.push(byte) {
@@ -263,6 +263,7 @@ impl<L: Link> Frames<L> {
             }
             let mut bytes = [0; 256];
             let count = self.link.receive(&mut bytes, patience)?;
+            until += self.link.stood_still();
             self.arrived.extend(&bytes[..count]);
         }
     }

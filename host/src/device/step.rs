@@ -2,17 +2,17 @@
 //!
 //! Where the plugin (icount.c) can't be made, QEMU stops at each marker, and every step of the processor up to the
 //! other one is counted. QEMU holds interrupts back meanwhile, so that these counts have none in them. Each
-//! instruction costs two turns of the debugger's protocol: some ten thousand a second.
+//! instruction costs two turns of the debugger's protocol: some thousand a second.
 
 use super::{Counts, Firmware};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use std::{
-    io::{BufReader, ErrorKind, Read, Write},
+    io::{BufReader, Read, Write},
     os::unix::net::UnixStream,
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -23,16 +23,13 @@ const START: Duration = Duration::from_secs(20);
 /// Bytes from a marker's first instruction to its last: it does nothing but return.
 const MARKER: u64 = 8;
 
+/// Time steps that are counted: the first ones.
+const PUSHES: usize = 32;
+
 /// A debugger at work in a thread of its own, until QEMU ends.
 pub struct Steps {
     thread: JoinHandle<Result<Counts>>,
-    state: Arc<State>,
-}
-
-#[derive(Default)]
-struct State {
-    busy: AtomicBool,
-    done: AtomicU64,
+    stepped: Arc<AtomicU64>,
 }
 
 impl Steps {
@@ -49,20 +46,20 @@ impl Steps {
                 ensure!(answer == "OK", "QEMU's debugger takes no breakpoint at {marker:#x}: {answer:?}");
             }
         }
-        let state = Arc::new(State::default());
-        let shared = Arc::clone(&state);
-        let thread = thread::spawn(move || count(stub, &stretches, &shared));
-        Ok(Steps { thread, state })
+        let stepped = Arc::new(AtomicU64::new(0));
+        let clock = Arc::clone(&stepped);
+        let thread = thread::spawn(move || count(stub, &stretches, &clock));
+        Ok(Steps { thread, stepped })
     }
 
-    /// Whether the processor is being stepped: its answers come later for it.
-    pub fn busy(&self) -> bool {
-        self.state.busy.load(Ordering::SeqCst)
+    /// Instructions stepped so far: while this grows, answers come later than they would.
+    pub fn stepped(&self) -> u64 {
+        self.stepped.load(Ordering::Relaxed)
     }
 
-    /// Stretches that have been stepped through.
-    pub fn done(&self) -> u64 {
-        self.state.done.load(Ordering::SeqCst)
+    /// Whether the debugger has given up, and the processor stands still.
+    pub fn failed(&self) -> bool {
+        self.thread.is_finished()
     }
 
     /// The counts, once QEMU has ended.
@@ -71,44 +68,52 @@ impl Steps {
     }
 }
 
-/// Counts stretches until QEMU closes the connection.
-fn count(mut stub: Stub, stretches: &[(&'static str, u64, u64)], state: &State) -> Result<Counts> {
+/// Counts stretches until QEMU closes the connection, in the midst of whatever it was asked.
+fn count(mut stub: Stub, stretches: &[(&'static str, u64, u64)], clock: &AtomicU64) -> Result<Counts> {
     let mut counts = Counts::default();
-    // An error is QEMU's end, in the midst of whatever it was asked.
-    while stub.ask("c").is_ok() {
-        let Ok(pc) = stub.pc() else { break };
-        if let Some(&(name, start, stop)) = stretches.iter().find(|(_, start, _)| *start == pc) {
-            state.busy.store(true, Ordering::SeqCst);
-            let counted = stretch(&mut stub, start, stop);
-            // In this order: who waits sees one or the other.
-            state.done.fetch_add(1, Ordering::SeqCst);
-            state.busy.store(false, Ordering::SeqCst);
-            match counted {
-                Ok(n) if name == "push" => counts.push.push(n),
-                Ok(n) => counts.finish.push(n),
-                Err(_) => break,
-            }
-        }
-        // Off the marker: a processor that goes on from a breakpoint stops at it again.
-        if stub.ask("s").is_err() {
-            break;
+    loop {
+        match turn(&mut stub, stretches, clock, &mut counts) {
+            Ok(()) => {}
+            Err(error) if error.downcast_ref::<std::io::Error>().is_some() => return Ok(counts),
+            Err(error) => return Err(error),
         }
     }
-    Ok(counts)
+}
+
+/// Lets the processor run to the next marker, and steps through the stretch that begins there.
+fn turn(stub: &mut Stub, stretches: &[(&'static str, u64, u64)], clock: &AtomicU64, counts: &mut Counts) -> Result<()> {
+    stub.ask("c")?;
+    let pc = stub.pc()?;
+    if let Some(&(name, start, stop)) = stretches.iter().find(|(_, start, _)| *start == pc) {
+        let counted = stretch(stub, start, stop, clock)?;
+        let of = if name == "push" { &mut counts.push } else { &mut counts.finish };
+        of.push(counted);
+        if name == "push" && counts.push.len() == PUSHES {
+            stub.ask(&format!("z0,{start:x},2"))?;
+            stub.ask(&format!("z0,{stop:x},2"))?;
+        }
+    }
+    // Off the marker: a processor that goes on from a breakpoint stops at it again.
+    stub.ask("s").map(drop)
 }
 
 /// Steps from the marker `start` to the marker `stop`; the instructions between them.
-fn stretch(stub: &mut Stub, start: u64, stop: u64) -> Result<u64> {
-    let mut count = 0;
+fn stretch(stub: &mut Stub, start: u64, stop: u64, clock: &AtomicU64) -> Result<u64> {
+    // Out of the marker first, which does nothing but return.
     loop {
         stub.ask("s")?;
-        let pc = stub.pc()?;
-        if pc == stop {
-            return Ok(count + 1);
+        if !(start..start + MARKER).contains(&stub.pc()?) {
+            break;
         }
-        if !(start..start + MARKER).contains(&pc) {
-            count += 1;
+    }
+    let mut count = 1;
+    loop {
+        stub.ask("s")?;
+        if stub.pc()? == stop {
+            return Ok(count);
         }
+        count += 1;
+        clock.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -134,21 +139,35 @@ impl Stub {
         };
         let from = BufReader::new(to.try_clone()?);
         // Register 15 of an Arm, 32 of a RISC-V.
-        Ok(Stub { to, from, pc: if core.starts_with("cortex-") { "pf" } else { "p20" } })
+        let mut stub = Stub { to, from, pc: if core.starts_with("cortex-") { "pf" } else { "p20" } };
+        // Single registers are told only to those who have asked for their description.
+        stub.ask("qXfer:features:read:target.xml:0,ffb")?;
+        Ok(stub)
     }
 
     fn pc(&mut self) -> Result<u64> {
         let command = self.pc;
         let answer = self.ask(command)?;
+        ensure!(!answer.is_empty(), "QEMU's debugger does not tell the program counter");
         let bytes = (0..answer.len() / 2).map(|i| u8::from_str_radix(answer.get(2 * i..2 * i + 2).unwrap_or("x"), 16));
         let bytes = bytes.collect::<Result<Vec<u8>, _>>().with_context(|| format!("{answer:?} is no register"))?;
         // Little-endian.
         Ok(bytes.iter().rev().fold(0, |pc, &byte| pc << 8 | u64::from(byte)))
     }
 
+    /// The answer to a command. Besides, the stub tells of itself that the processor has stopped.
     fn ask(&mut self, command: &str) -> Result<String> {
         let sum = command.bytes().fold(0u8, u8::wrapping_add);
         self.to.write_all(format!("${command}#{sum:02x}").as_bytes())?;
+        loop {
+            let packet = self.packet()?;
+            if !packet.starts_with('T') || matches!(command, "c" | "s") {
+                return Ok(packet);
+            }
+        }
+    }
+
+    fn packet(&mut self) -> Result<String> {
         let mut packet = Vec::new();
         while self.byte()? != b'$' {}
         loop {
@@ -165,10 +184,7 @@ impl Stub {
 
     fn byte(&mut self) -> Result<u8> {
         let mut byte = [0];
-        match self.from.read_exact(&mut byte) {
-            Ok(()) => Ok(byte[0]),
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => bail!("QEMU has ended"),
-            Err(error) => Err(error.into()),
-        }
+        self.from.read_exact(&mut byte)?;
+        Ok(byte[0])
     }
 }

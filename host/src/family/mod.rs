@@ -295,7 +295,7 @@ pub const FAMILIES: &[&dyn Family] =
     &[&parsnets::ParsNets, &bimt::Bimt, &lottery::Lottery, &sid::Sid, &restart::RestartSampling];
 
 /// Families that have a [`Family::search`].
-const FITTED: [&str; 2] = [parsnets::NAME, lottery::NAME];
+const FITTED: [&str; 3] = [parsnets::NAME, bimt::NAME, lottery::NAME];
 
 /// The family of that name; the error names the nearest ones.
 ///

@@ -3,10 +3,10 @@
 use super::{Artifact, Class, Error, GoldenVector, Input, Items, sampler, sparse};
 use crate::fixed::ACC_LIMIT;
 use crate::kernel::{
-    Matrix, Rows, arch,
+    Matrix, Packing, Rows, arch,
     poly::{KINDS, Law, NONE, Step},
 };
-use crate::op::{Op, Region, Width};
+use crate::op::{Layout, Op, Region, Width};
 
 /// Largest number of operators.
 const MAX_OPS: u8 = 64;
@@ -111,9 +111,14 @@ fn check_regions(artifact: &Artifact<'_>, i: usize, op: &Op) -> Result<(), Error
             return Err(Error::BadRegion);
         }
     }
-    // A gate's pairs hold a weight of 128 as −128: no matrix reads them.
-    let pairs = |earlier: Op| matches!((earlier, op.inputs()), (Op::Gate { y, .. }, [Some((x, _)), ..]) if x == y);
-    if op.columns() > 0 && artifact.ops().take(i).any(pairs) { Err(Error::BadShape) } else { Ok(()) }
+    // A gate's pairs hold a weight of 128 as −128: no matrix reads them. Another output may lie there later.
+    let mut pairs = false;
+    for earlier in artifact.ops().take(i) {
+        if op.inputs().first() == Some(&Some(earlier.output())) {
+            pairs = matches!(earlier, Op::Gate { .. });
+        }
+    }
+    if op.columns() > 0 && pairs { Err(Error::BadShape) } else { Ok(()) }
 }
 
 fn check_shapes(artifact: &Artifact<'_>, i: usize, op: &Op) -> Result<(), Error> {
@@ -184,6 +189,9 @@ fn check_shapes(artifact: &Artifact<'_>, i: usize, op: &Op) -> Result<(), Error>
         }
         Op::Sparse { x, y, width, layout, groups, counts, entries, rows, .. } => {
             narrow(width)?;
+            if layout == Layout::Pairs && artifact.packing() != Packing::HighLow {
+                return Err(Error::BadShape);
+            }
             let matrix = artifact.sparse(layout, (x.len, y.len), groups, counts, entries)?;
             sparse::check(&matrix, x.len as usize, artifact.rows(rows, y.len as usize)?)
         }

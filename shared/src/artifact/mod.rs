@@ -19,7 +19,7 @@ pub use sampler::{LABEL_ON, Sampler, VALUE_ONE};
 
 use crate::fixed::Row;
 use crate::kernel::poly::{Law, Step};
-use crate::kernel::{Bases, Matrix, Packing, Rows, Sparse, group_bytes, runs, runs_here};
+use crate::kernel::{Bases, Matrix, Packing, Rows, Sparse, counts_len, group_bytes, runs_here};
 use crate::op::{Layout, Op, Region, Width};
 
 /// Why bytes are not an artifact, or not one that this build runs. The number is the wire's; a word here, so that what
@@ -244,7 +244,7 @@ impl<'a> Artifact<'a> {
     }
 
     /// A sparse matrix of `n_in` columns and `n_out` rows: `groups` groups at `entries`, as many of
-    /// each row (of each four) as `counts` says.
+    /// each row (of each four, of each row and window) as `counts` says.
     pub fn sparse(
         &self,
         layout: Layout,
@@ -253,9 +253,14 @@ impl<'a> Artifact<'a> {
         counts: u32,
         entries: u32,
     ) -> Result<Sparse<'a>, Error> {
-        let counts = self.u16s(counts, runs(layout, n_out as usize))?;
+        let counts = self.u16s(counts, counts_len(layout, n_in as usize, n_out as usize))?;
         let bytes = (groups as usize).checked_mul(group_bytes(layout, n_in as usize)).ok_or(Error::BadConstants)?;
-        Ok(Sparse { layout, counts, entries: self.u8s(entries, bytes)? })
+        let entries = self.u8s(entries, bytes)?;
+        let aligned = |at: *const u8| at.addr().is_multiple_of(4);
+        if layout == Layout::Pairs && !(aligned(counts.as_ptr().cast()) && aligned(entries.as_ptr())) {
+            return Err(Error::BadConstants);
+        }
+        Ok(Sparse { layout, counts, entries })
     }
 
     /// A dense matrix of `n_out` rows and `n_in` columns at `at`, packed as all of the artifact's.

@@ -212,6 +212,7 @@ impl Ops<'_> {
             layout: match self.word()? {
                 0 => Layout::Csr,
                 1 => Layout::Blocks,
+                2 => Layout::Pairs,
                 _ => return self.fail(),
             },
             groups: self.word()?,
@@ -272,7 +273,7 @@ mod tests {
                         8 => Op::Lookup { x, y, table: a },
                         9 => Op::Match { x, y, weights: a, rows: b, handicaps },
                         10 => {
-                            let layout = if lo < 0 { Layout::Csr } else { Layout::Blocks };
+                            let layout = [Layout::Csr, Layout::Blocks, Layout::Pairs][lo.unsigned_abs() as usize % 3];
                             Op::Sparse { x, y, width, relu, layout, groups: a, counts: b, entries: c, rows: d }
                         }
                         11 => Op::Embed { y, vocabulary: bases, dim: multiplier as u16, table: a },

@@ -10,7 +10,7 @@ mod work;
 
 use crate::artifact::{Artifact, Input};
 use crate::kernel::poly::Step;
-use crate::kernel::{Packing, group_bytes, group_weights, runs};
+use crate::kernel::{Packing, counts_len, group_bytes, group_weights};
 use crate::op::Op;
 
 pub use work::{TERMS, Work, of_step};
@@ -26,13 +26,15 @@ pub enum Core {
     ArmV7EM,
     /// Armv8-M mainline: M33
     ArmV8M,
+    /// Armv8.1-M mainline with MVE: M55
+    ArmV81M,
     /// rv32imac
     Rv32,
 }
 
 impl Core {
     /// All of them.
-    pub const ALL: [Core; 5] = [Core::ArmV6M, Core::ArmV7M, Core::ArmV7EM, Core::ArmV8M, Core::Rv32];
+    pub const ALL: [Core; 6] = [Core::ArmV6M, Core::ArmV7M, Core::ArmV7EM, Core::ArmV8M, Core::ArmV81M, Core::Rv32];
 
     const fn table(self) -> &'static Table {
         match self {
@@ -40,6 +42,7 @@ impl Core {
             Core::ArmV7M => &table::ARM_V7M,
             Core::ArmV7EM => &table::ARM_V7EM,
             Core::ArmV8M => &table::ARM_V8M,
+            Core::ArmV81M => &table::ARM_V81M,
             Core::Rv32 => &table::RV32,
         }
     }
@@ -88,6 +91,8 @@ pub enum Kind {
     WideCsr,
     /// [`Blocks`](crate::op::Layout::Blocks) of more columns
     WideBlocks,
+    /// [`Pairs`](crate::op::Layout::Pairs)
+    Pairs,
     /// [`Op::Poly`] in i32
     Poly,
     /// [`Op::Poly`] in f32
@@ -104,7 +109,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the table's order.
-    pub const ALL: [Kind; 26] = [
+    pub const ALL: [Kind; 27] = [
         Kind::Vector,
         Kind::Window,
         Kind::Embed,
@@ -125,6 +130,7 @@ impl Kind {
         Kind::Blocks,
         Kind::WideCsr,
         Kind::WideBlocks,
+        Kind::Pairs,
         Kind::Poly,
         Kind::PolyFloat,
         Kind::WindowStep,
@@ -194,7 +200,7 @@ pub fn constant_bytes(op: &Op) -> u32 {
         Op::Poly { registers, state, inputs, .. } => 8 * registers.len.saturating_sub(inputs.into()) + 12 * state.len,
         Op::Match { x, y, handicaps, .. } => y.len * (x.len + 8 + if handicaps.is_some() { 4 } else { 0 }),
         Op::Sparse { x, y, layout, groups, .. } => {
-            let counts = 2 * runs(layout, y.len as usize) as u32;
+            let counts = 2 * counts_len(layout, x.len as usize, y.len as usize) as u32;
             groups * group_bytes(layout, x.len as usize) as u32 + counts + 8 * y.len
         }
         Op::Embed { vocabulary, dim, .. } => u32::from(vocabulary) * u32::from(dim),
@@ -273,7 +279,7 @@ pub fn instructions(artifact: &Artifact<'_>, core: Core) -> u32 {
 pub const fn stack_bytes(core: Core) -> u32 {
     match core {
         Core::ArmV6M => 4096,
-        Core::ArmV7M | Core::ArmV7EM | Core::ArmV8M => 4096,
+        Core::ArmV7M | Core::ArmV7EM | Core::ArmV8M | Core::ArmV81M => 4096,
         Core::Rv32 => 4096,
     }
 }

@@ -8,7 +8,7 @@ use super::{Core, Kind};
 use crate::artifact::Input;
 use crate::features::{Spec, Stats};
 use crate::kernel::poly::{AFFINE, COS, PRODUCT, RSQRT, SIN, Step};
-use crate::kernel::{Packing, WINDOW};
+use crate::kernel::{Packing, WINDOW, windows};
 use crate::op::{Layout, Op, Width};
 
 /// Most terms of a kind.
@@ -73,7 +73,9 @@ impl Way {
             Packing::Pairs => (0, groups),
             _ => (0, 0),
         };
-        let rounds = turns.div_ceil(self.round);
+        // Where a turn is a round there is none besides.
+        let rounds = if self.packing == Packing::Vectors { 0 } else { turns.div_ceil(self.round) };
+        let expanded = is(self.packing != Packing::Vectors);
         [
             units,
             units * turns,
@@ -83,9 +85,9 @@ impl Way {
             is(left == 3),
             fast,
             slow,
-            is(groups > 0),
-            n % w,
-            is(!n.is_multiple_of(w)),
+            expanded * is(groups > 0),
+            expanded * (n % w),
+            expanded * is(!n.is_multiple_of(w)),
         ]
     }
 }
@@ -206,13 +208,26 @@ pub fn of_operator(op: &Op, packing: Packing, core: Core) -> Work {
                 way.product(y.len, x.len),
             )
         }
+        Op::Sparse { x, y, relu, layout: Layout::Pairs, groups, .. } => {
+            let windows = windows(x.len as usize) as u32;
+            let runs = y.len.saturating_mul(windows);
+            // Eight groups stand in a row: where a run has more it goes round, on average from 4 on.
+            let rounds = groups.saturating_sub(runs.saturating_mul(4));
+            let (copied, summed) = (x.len.div_ceil(8), runs.div_ceil(16));
+            let more = flag(windows > 1, runs);
+            Work::new(
+                Kind::Pairs,
+                [1, bytes, y.len, groups, copied, summed, flag(relu, y.len), more, rounds, flag(windows > 1, y.len)],
+                NO_PRODUCT,
+            )
+        }
         Op::Sparse { x, y, width, relu, layout, groups, .. } => {
             let narrow = x.len as usize <= WINDOW;
             let (kind, batches) = match (layout, narrow) {
                 (Layout::Csr, true) => (Kind::Csr, y.len.div_ceil(16)),
-                (Layout::Blocks, true) => (Kind::Blocks, y.len.div_ceil(4)),
+                (Layout::Blocks | Layout::Pairs, true) => (Kind::Blocks, y.len.div_ceil(4)),
                 (Layout::Csr, false) => (Kind::WideCsr, y.len.div_ceil(16)),
-                (Layout::Blocks, false) => (Kind::WideBlocks, y.len.div_ceil(4)),
+                (Layout::Blocks | Layout::Pairs, false) => (Kind::WideBlocks, y.len.div_ceil(4)),
             };
             // Some cores have kernels for int8 outputs alone: int16 ones weigh groups and rows otherwise.
             let (wide, copied) = (width == Width::I16, flag(narrow, x.len));

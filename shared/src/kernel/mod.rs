@@ -29,7 +29,7 @@ pub use naive::Naive;
 pub use packing::{Matrix, Packing, Place, Rows, runs_here};
 pub use pointwise::{clamp, lookup, rescale};
 pub use portable::Portable;
-pub use sparse::{Sparse, WINDOW, group, group_bytes, group_weights, runs, sparse};
+pub use sparse::{Sparse, WINDOW, counts_len, group, group_bytes, group_weights, order_len, sparse, windows};
 pub use unit_rms::{norm, unit_rms};
 
 /// How sums of products are formed. Every kernel gives the bits of [`Naive`].
@@ -65,9 +65,9 @@ pub trait Kernel {
     /// as that crate is.
     fn sparse(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, &[i32]));
 
-    /// A sparse layer.
+    /// A sparse layer. `scratch`: [`Packing::scratch_words`] of [`Op::columns`](crate::op::Op::columns), of any content.
     #[inline]
-    fn sparse_layer(x: &[i8], matrix: &Sparse<'_>, rows: &[Row], y: &mut Out<'_>) {
+    fn sparse_layer(x: &[i8], matrix: &Sparse<'_>, rows: &[Row], _scratch: &mut [u32], y: &mut Out<'_>) {
         // By a pointer, so that there is one loop that rounds, not one for each that sums.
         let each: &mut dyn FnMut(usize, &[i32]) = &mut |first, sums| y.put_rows(first, sums, rows);
         Self::sparse(x, matrix, each);

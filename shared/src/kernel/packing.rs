@@ -6,6 +6,7 @@
 //! | high-low | Armv7E-M, Armv8-M with DSP | 4 rows × 4 columns | a word a row: two halfwords `256·w_i,2k+1 + w_i,2k` |
 //! | pairs | Armv6-M | 2 rows × 2 columns | a word: the halfword `256·w_i1 + w_i0` of either row |
 //! | columns | Armv7-M, rv32 | 4 rows × 1 column | a byte a row |
+//! | vectors | Armv8.1-M with MVE | 4 rows × 16 columns | sixteen bytes a row |
 //!
 //! Units of the same rows lie one after the other; what reaches beyond the last row or column is 0. A halfword
 //! `256·H + L` is an ordinary number whose low byte, sign-extended, is L, so with `x' = 256·x_L − x_H`
@@ -33,11 +34,14 @@ pub enum Packing {
     Pairs = 2,
     /// 4 × 1 units of bytes.
     Columns = 3,
+    /// 4 × 16 units of bytes.
+    Vectors = 4,
 }
 
 impl Packing {
     /// All of them.
-    pub const ALL: [Packing; 4] = [Packing::RowMajor, Packing::HighLow, Packing::Pairs, Packing::Columns];
+    pub const ALL: [Packing; 5] =
+        [Packing::RowMajor, Packing::HighLow, Packing::Pairs, Packing::Columns, Packing::Vectors];
 
     /// The packing of a header's number.
     pub fn from_code(code: u8) -> Option<Packing> {
@@ -63,6 +67,7 @@ impl Packing {
             Packing::HighLow => "high-low",
             Packing::Pairs => "pairs",
             Packing::Columns => "columns",
+            Packing::Vectors => "vectors",
         }
     }
 
@@ -71,7 +76,7 @@ impl Packing {
         match self.here() {
             Packing::RowMajor => 1,
             Packing::Pairs => 2,
-            Packing::HighLow | Packing::Columns => 4,
+            Packing::HighLow | Packing::Columns | Packing::Vectors => 4,
         }
     }
 
@@ -81,6 +86,7 @@ impl Packing {
             Packing::RowMajor | Packing::Columns => 1,
             Packing::Pairs => 2,
             Packing::HighLow => 4,
+            Packing::Vectors => 16,
         }
     }
 
@@ -98,7 +104,7 @@ impl Packing {
     /// Words of the constants of `n_out` rows ([`Rows`]).
     pub const fn row_words(self, n_out: usize) -> usize {
         match self.here() {
-            Packing::HighLow | Packing::Pairs => 2 * up(n_out, self.height()),
+            Packing::HighLow | Packing::Pairs | Packing::Vectors => 2 * up(n_out, self.height()),
             _ => 2 * n_out,
         }
     }
@@ -106,7 +112,7 @@ impl Packing {
     /// Words of scratch for an input of `n_in` columns: its expanded form.
     pub const fn scratch_words(self, n_in: usize) -> usize {
         match self.here() {
-            Packing::RowMajor | Packing::Columns => 0,
+            Packing::RowMajor | Packing::Columns | Packing::Vectors => 0,
             Packing::HighLow => up(n_in, 4) / 2,
             Packing::Pairs => up(n_in, 2),
         }
@@ -129,6 +135,7 @@ impl Packing {
             Packing::Columns => Place::Byte(start.wrapping_add(4 * j + i % 4)),
             Packing::HighLow => Place::Half(start / 2 + 8 * (j / 4) + 2 * (i % 4) + j % 4 / 2, j % 2 == 1),
             Packing::Pairs => Place::Half(start / 2 + 2 * (j / 2) + i % 2, j % 2 == 1),
+            Packing::Vectors => Place::Byte(start.wrapping_add(64 * (j / 16) + 16 * (i % 4) + j % 16)),
         }
     }
 }
@@ -220,8 +227,8 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// The constants of a dense matrix's rows: [`Row`]s, or, where a unit holds several rows and halfwords, those of its
-/// rows together: first their biases, shifted left by 8, then their multipliers.
+/// The constants of a dense matrix's rows: [`Row`]s, or, where a kernel takes those of a unit's rows together, first
+/// their biases, in units of halfwords shifted left by 8, then their multipliers.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
     /// How.
@@ -240,13 +247,13 @@ impl<'a> Rows<'a> {
     #[inline]
     const fn place(packing: Packing, i: usize) -> (usize, usize, u32) {
         let height = packing.height();
-        match packing.here() {
-            Packing::HighLow | Packing::Pairs => {
-                let bias = 2 * (i & !(height - 1)) + (i & (height - 1));
-                (bias, bias + height, 8)
-            }
-            _ => (2 * i, 2 * i + 1, 0),
-        }
+        let shift = match packing.here() {
+            Packing::HighLow | Packing::Pairs => 8,
+            Packing::Vectors => 0,
+            _ => return (2 * i, 2 * i + 1, 0),
+        };
+        let bias = 2 * (i & !(height - 1)) + (i & (height - 1));
+        (bias, bias + height, shift)
     }
 
     /// Constants of row i; `None` beyond the end.

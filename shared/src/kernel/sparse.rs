@@ -11,8 +11,14 @@
 //!
 //! A wide row's groups each see the 256 columns from their start: a column is a byte there too, and
 //! a byte can't lie outside an array of 256. `counts` has the groups of each row (of each four rows).
+//!
+//! *Pairs*, for Armv7E-M and Armv8-M with DSP: the columns get an order, in which columns that are used by the same rows
+//! are neighbours, and x is laid out in it as halfwords once a layer. A word of two neighbours takes two weights by one
+//! SMLAD. A group is four positions p (a byte each, within a window of 256), then for each the weights of p and p + 1,
+//! as i16. `counts` is first the order, column numbers padded with 0 to a multiple of 8, then a byte for each row and
+//! window, the number of its groups, padded with 0 to a multiple of 16.
 
-use super::{Kernel, Out};
+use super::{Kernel, Out, arch};
 use crate::fixed::Row;
 use crate::op::Layout;
 
@@ -26,22 +32,36 @@ pub const fn group_bytes(layout: Layout, n_in: usize) -> usize {
         (Layout::Csr, false) => 18,
         (Layout::Blocks, true) => 5,
         (Layout::Blocks, false) => 6,
+        (Layout::Pairs, _) => 20,
     }
 }
 
 /// Weights of a group of a matrix with `n_in` columns.
 pub const fn group_weights(layout: Layout, n_in: usize) -> usize {
     match (layout, n_in <= WINDOW) {
-        (Layout::Csr, false) => 8,
+        (Layout::Csr, false) | (Layout::Pairs, _) => 8,
         _ => 4,
     }
 }
 
-/// Number of counts of a matrix with `n_out` rows.
-pub const fn runs(layout: Layout, n_out: usize) -> usize {
+/// Windows of the order of `n_in` columns.
+pub const fn windows(n_in: usize) -> usize {
+    n_in.div_ceil(WINDOW)
+}
+
+/// u16 of the order of `n_in` columns.
+pub const fn order_len(n_in: usize) -> usize {
+    n_in.saturating_add(7) & !7
+}
+
+/// u16 of `counts` of a matrix with `n_in` columns and `n_out` rows.
+pub const fn counts_len(layout: Layout, n_in: usize, n_out: usize) -> usize {
     match layout {
         Layout::Csr => n_out,
         Layout::Blocks => n_out.div_ceil(4),
+        Layout::Pairs => {
+            order_len(n_in).saturating_add((windows(n_in).saturating_mul(n_out).saturating_add(15) & !15) / 2)
+        }
     }
 }
 
@@ -50,14 +70,15 @@ pub const fn runs(layout: Layout, n_out: usize) -> usize {
 pub struct Sparse<'a> {
     /// How.
     pub layout: Layout,
-    /// groups of each row, or of each four rows
+    /// groups of each row, or of each four rows; of pairs, their order and their counts
     pub counts: &'a [u16],
     /// the groups, one after the other
     pub entries: &'a [u8],
 }
 
 impl<'a> Sparse<'a> {
-    /// The groups of each row (of each four rows), in order, for a matrix of `n_in` columns. Ends where `entries` does.
+    /// The groups of each row (of each four rows), in order, for a matrix of `n_in` columns that is not
+    /// [`Layout::Pairs`]. Ends where `entries` does.
     pub fn runs(&self, n_in: usize) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let size = group_bytes(self.layout, n_in);
         let mut rest = self.entries;
@@ -67,18 +88,66 @@ impl<'a> Sparse<'a> {
             Some(run)
         })
     }
-}
 
-impl Sparse<'_> {
+    /// The same of [`Layout::Pairs`], of each row and window.
+    pub fn window_runs(&self, n_in: usize) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let counts: &[u8] = bytemuck::cast_slice(self.counts.get(order_len(n_in)..).unwrap_or(&[]));
+        let mut rest = self.entries;
+        counts.iter().map_while(move |&count| {
+            let (run, after) = rest.split_at_checked(usize::from(count) * group_bytes(Layout::Pairs, n_in))?;
+            rest = after;
+            Some(run)
+        })
+    }
+
+    /// The column of every position; empty but of [`Layout::Pairs`].
+    pub fn order(&self, n_in: usize) -> &'a [u16] {
+        match self.layout {
+            Layout::Pairs => self.counts.get(..n_in).unwrap_or(&[]),
+            _ => &[],
+        }
+    }
+
+    /// Calls `each(i, j, w_ij)` for each weight that is not 0, of a matrix of `n_in` columns.
+    pub fn weights(&self, n_in: usize, mut each: impl FnMut(usize, usize, i8)) {
+        let mut run = |row: usize, height: usize, run: &[u8], order: Option<&[u16]>| {
+            for bytes in run.chunks_exact(group_bytes(self.layout, n_in)) {
+                let Some((columns, weights)) = group(self.layout, bytes) else { break };
+                for (k, (&column, &weight)) in columns.iter().zip(&weights).enumerate() {
+                    let column = match order {
+                        Some(order) => order.get(column).map(|&column| column.into()),
+                        None => Some(column),
+                    };
+                    if let (Some(column), true) = (column, weight != 0) {
+                        each(row + k % height, column, weight);
+                    }
+                }
+            }
+        };
+        if self.layout == Layout::Pairs {
+            let (order, windows) = (self.order(n_in), windows(n_in).max(1));
+            for (i, pairs) in self.window_runs(n_in).enumerate() {
+                run(i / windows, 1, pairs, Some(order.get(i % windows * WINDOW..).unwrap_or(&[])));
+            }
+            return;
+        }
+        let height = if self.layout == Layout::Csr { 1 } else { 4 };
+        for (i, groups) in self.runs(n_in).enumerate() {
+            run(i * height, height, groups, None);
+        }
+    }
+
     /// Weights that are not 0, of a matrix of `n_in` columns.
     pub fn nonzeros(&self, n_in: usize) -> usize {
-        let groups = self.entries.chunks(group_bytes(self.layout, n_in)).filter_map(|bytes| group(self.layout, bytes));
-        groups.map(|(_, weights)| weights.iter().filter(|&&weight| weight != 0).count()).sum()
+        let mut count = 0;
+        self.weights(n_in, |_, _, _| count += 1);
+        count
     }
 }
 
 /// A group's weights and their columns, filled up with weights of 0. The first four weights of
-/// [`Layout::Blocks`] are of four rows.
+/// [`Layout::Blocks`] are of four rows. The columns of [`Layout::Pairs`] are positions in a window; a weight that no
+/// int8 holds comes as −128.
 pub fn group(layout: Layout, bytes: &[u8]) -> Option<([usize; 8], [i8; 8])> {
     let start = |low: u8, high: u8| usize::from(u16::from_le_bytes([low, high]));
     let (columns, weights) = match (layout, bytes) {
@@ -91,6 +160,15 @@ pub fn group(layout: Layout, bytes: &[u8]) -> Option<([usize; 8], [i8; 8])> {
         }
         (Layout::Blocks, &[column, e, f, g, h]) => ([usize::from(column); 8], [e, f, g, h, 0, 0, 0, 0]),
         (Layout::Blocks, &[low, high, e, f, g, h]) => ([start(low, high); 8], [e, f, g, h, 0, 0, 0, 0]),
+        // A chip's own kernel and its check take pairs apart themselves.
+        (Layout::Pairs, &[a, b, c, d, ref weights @ ..]) if arch::HOST => {
+            let mut eight = [0; 8];
+            for (to, &half) in eight.iter_mut().zip(weights.as_chunks::<2>().0) {
+                *to = i8::try_from(i16::from_le_bytes(half)).unwrap_or(-128) as u8;
+            }
+            let [a, b, c, d] = [a, b, c, d].map(usize::from);
+            ([a, a + 1, b, b + 1, c, c + 1, d, d + 1], eight)
+        }
         _ => return None,
     };
     Some((columns, weights.map(|weight| weight as i8)))
@@ -98,12 +176,15 @@ pub fn group(layout: Layout, bytes: &[u8]) -> Option<([usize; 8], [i8; 8])> {
 
 /// Sparse layer. `rows` `(n_out)`. A function of its own, so that its stack is not all operators'.
 #[inline(never)]
-pub fn sparse<K: Kernel>(x: &[i8], matrix: &Sparse<'_>, rows: &[Row], mut y: Out<'_>) {
-    K::sparse_layer(x, matrix, rows, &mut y);
+pub fn sparse<K: Kernel>(x: &[i8], matrix: &Sparse<'_>, rows: &[Row], scratch: &mut [u32], mut y: Out<'_>) {
+    K::sparse_layer(x, matrix, rows, scratch, &mut y);
 }
 
 /// One weight after the other, as [`group`] reads it.
 pub(super) fn naive(x: &[i8], matrix: &Sparse<'_>, mut each: impl FnMut(usize, &[i32])) {
+    if matrix.layout == Layout::Pairs {
+        return pairs(x, matrix, each);
+    }
     let height = if matrix.layout == Layout::Csr { 1 } else { 4 };
     for (i, run) in matrix.runs(x.len()).enumerate() {
         let mut sums = [0i32; 4];
@@ -119,9 +200,38 @@ pub(super) fn naive(x: &[i8], matrix: &Sparse<'_>, mut each: impl FnMut(usize, &
     }
 }
 
+/// The same of pairs.
+fn pairs(x: &[i8], matrix: &Sparse<'_>, mut each: impl FnMut(usize, &[i32])) {
+    let (order, windows) = (matrix.order(x.len()), windows(x.len()).max(1));
+    let mut sum = 0i32;
+    for (i, run) in matrix.window_runs(x.len()).enumerate() {
+        let (row, window) = (i / windows, i % windows);
+        for bytes in run.chunks_exact(group_bytes(Layout::Pairs, x.len())) {
+            let Some((positions, weights)) = group(Layout::Pairs, bytes) else { break };
+            for (&position, &weight) in positions.iter().zip(&weights) {
+                let column = order.get(window * WINDOW + position);
+                if let Some(&x) = column.and_then(|&column| x.get(usize::from(column))) {
+                    sum = sum.wrapping_add(i32::from(weight) * i32::from(x));
+                }
+            }
+        }
+        if window + 1 == windows {
+            each(row, &[sum]);
+            sum = 0;
+        }
+    }
+}
+
 /// Four or eight weights a turn, without a check of bounds for each, and the sums of [`BATCH`] rows
 /// before any is rounded.
 pub(super) fn portable(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, &[i32])) {
+    if matrix.layout == Layout::Pairs {
+        // A chip runs them by its own kernel, or refuses the artifact.
+        if arch::HOST {
+            pairs(x, matrix, each);
+        }
+        return;
+    }
     if x.len() > WINDOW {
         match matrix.layout {
             Layout::Csr => by_row(matrix, each, |run| {
@@ -136,6 +246,7 @@ pub(super) fn portable(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, &[
                 let Some(&x) = x.get(usize::from(u16::from_le_bytes([low, high]))) else { return sums };
                 column(sums, x, [e, f, g, h])
             }),
+            Layout::Pairs => {}
         }
         return;
     }
@@ -156,6 +267,7 @@ pub(super) fn portable(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, &[
         Layout::Blocks => {
             by_four(matrix, each, |sums, &[at, e, f, g, h]| column(sums, x[usize::from(at)], [e, f, g, h]));
         }
+        Layout::Pairs => {}
     }
 }
 

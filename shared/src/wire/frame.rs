@@ -63,8 +63,9 @@ pub fn crc(parts: &[&[u8]]) -> u32 {
 pub fn decode<'b, T: Deserialize<'b>>(frame: &'b mut [u8]) -> Result<T, Error> {
     let len = unstuff(frame).ok_or(Error::Broken)?;
     let bytes: &'b [u8] = frame.get(..len).ok_or(Error::Broken)?;
-    let (body, crc) = bytes.split_last_chunk::<4>().ok_or(Error::Broken)?;
-    if crate::run::checksum(body) != u32::from_le_bytes(*crc) {
+    // Not `split_last_chunk`, whose panic a core's compiler may not see is never reached.
+    let (body, crc) = len.checked_sub(4).and_then(|at| bytes.split_at_checked(at)).ok_or(Error::Broken)?;
+    if *crc != crate::run::checksum(body).to_le_bytes() {
         return Err(Error::Broken);
     }
     match postcard::take_from_bytes(body) {

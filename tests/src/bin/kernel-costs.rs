@@ -1,8 +1,8 @@
 //! What kernels cost, written to where it is kept. Run it after a change of a kernel, a layout or the compiler:
 //!
-//! `kernel-costs fit [MODELS]` counts random models operator by operator on a board of every core and fits
-//! shared/src/cost/table.rs to them; `kernel-costs golden` writes tests/golden/kernels.json; `kernel-costs check
-//! [MODELS]` sets estimates and bounds beside counts of models that the fit has not seen.
+//! `kernel-costs fit [MODELS] [BOARD]...` counts random models operator by operator on a board of every core and fits
+//! shared/src/cost/table.rs to them, of these boards' cores alone where some are named; `kernel-costs golden` writes
+//! tests/golden/kernels.json; `kernel-costs check [MODELS]` sets estimates and bounds beside counts of models that the fit has not seen.
 
 use anyhow::{Context, Result, bail};
 use smidgen_tests::costs;
@@ -14,13 +14,13 @@ fn main() -> Result<()> {
         None => Ok(default),
     };
     match arguments.first().map(String::as_str) {
-        Some("fit") => costs::fit::write(count(240)?),
+        Some("fit") => costs::fit::write(count(240)?, arguments.get(2..).unwrap_or(&[])),
         Some("golden") => costs::golden::write(),
         Some("check") => {
             let checked = costs::check(count(50)?, &costs::boards()?)?;
             println!("{}", costs::table(&checked));
             Ok(())
         }
-        _ => bail!("kernel-costs fit [MODELS] | golden | check [MODELS]"),
+        _ => bail!("kernel-costs fit [MODELS] [BOARD]... | golden | check [MODELS]"),
     }
 }

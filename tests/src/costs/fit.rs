@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use smidgen::device::Board;
 use smidgen_shared::artifact::Artifact;
 use smidgen_shared::cost::{Core, Kind, Model as Shape, TERMS, Work, of_step};
@@ -16,11 +16,12 @@ use crate::random::Model;
 use smidgen::counting::Profile;
 
 /// The board that stands for a core.
-const BOARDS: [(Core, &str, &str); 5] = [
+const BOARDS: [(Core, &str, &str); 6] = [
     (Core::ArmV6M, "qemu-m0", "ARM_V6M"),
     (Core::ArmV7M, "qemu-m3", "ARM_V7M"),
     (Core::ArmV7EM, "qemu-m4", "ARM_V7EM"),
     (Core::ArmV8M, "qemu-m33", "ARM_V8M"),
+    (Core::ArmV81M, "qemu-m55", "ARM_V81M"),
     (Core::Rv32, "qemu-riscv", "RV32"),
 ];
 
@@ -30,15 +31,25 @@ struct Sample {
     mean: f64,
 }
 
-/// Counts `models` random models on a board of every core and writes shared/src/cost/table.rs.
+/// Counts `models` random models on a board of every core and writes shared/src/cost/table.rs. Where `only` names
+/// boards, the coefficients of all others stay.
 ///
 /// # Errors
 /// Where a board can't be counted on.
-pub fn write(models: u64) -> Result<()> {
+pub fn write(models: u64, only: &[String]) -> Result<()> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/src/cost/table.rs");
+    let before = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    for name in only {
+        ensure!(BOARDS.iter().any(|(_, board, _)| board == name), "{name} stands for no core");
+    }
     let mut text = String::from(
         "//! Coefficients in 1/256 instruction: written by `kernel-costs fit`, not by hand.\n\nuse super::Table;\n",
     );
     for (core, name, constant) in BOARDS {
+        if !only.is_empty() && !only.iter().any(|board| board == name) {
+            text += kept(&before, constant).with_context(|| format!("no {constant} in {}", path.display()))?;
+            continue;
+        }
         let board = Board::find(name)?;
         println!("{name}: counting {models} models");
         let profiles = profiles(board, 0, models)?;
@@ -97,10 +108,16 @@ pub fn write(models: u64) -> Result<()> {
         }
         text += "    ],\n};\n";
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/src/cost/table.rs");
     std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
     println!("written: {}", path.display());
     Ok(())
+}
+
+/// The text of one core's table.
+fn kept<'a>(table: &'a str, constant: &str) -> Option<&'a str> {
+    let head = format!("\n#[rustfmt::skip]\npub(super) const {constant}: ");
+    let block = table.get(table.find(&head)?..)?;
+    block.get(..block.find("\n};\n")? + 4)
 }
 
 /// Writes every operator with its terms and counts to target/kernel-counts, for whoever looks for a better formula.

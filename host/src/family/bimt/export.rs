@@ -10,7 +10,7 @@ use super::result::measure;
 use super::samples::Data;
 use super::task::Task;
 use super::train::Member as Model;
-use crate::compress::{self, Metric};
+use crate::compress::{self, Aligned, Metric};
 use crate::engine::{Inputs, Targets};
 use crate::family::{Export, Place, Samples, Truths};
 use crate::graph::{Class, Graph, Input, Matrix, Node, Op, Smooth};
@@ -37,38 +37,73 @@ pub fn export(folder: &Path, place: &Place) -> Result<Export> {
 
 fn of<T: Float>(folder: &Path, run: &BimtRun, task: Task, place: &Place) -> Result<Export> {
     let mut model: Model<T> = restored(folder, run, place)?;
-    let (settings, member) = run.member(run.best)?;
-    let (figures, pruned) = measure(&mut model, member.seed, String::new())?;
-    let network = settings.recipe()?.network()?;
+    let (_, member) = run.member(run.best)?;
+    trained(&mut model, task, member.seed)
+}
+
+/// A trained member, pruned, with the figure of its artifact.
+///
+/// # Errors
+/// Where the engine fails, or the network cannot be quantised.
+pub fn trained<T: Float>(model: &mut Model<T>, task: Task, seed: u64) -> Result<Export> {
+    let (figures, pruned) = measure(model, seed, String::new())?;
+    let mut export = network(model, task, seed, &pruned)?;
+    if task.counts() {
+        let description = description(export.provenance.clone(), compress::Layout::Auto, None)?;
+        let bytes = compress::export(&export.graph, &export.inputs, &description)?.bytes;
+        let int8 = int8_figure(&bytes, &held_out(task, &model.data.test)?)?;
+        export.provenance.metrics.push(Metric { name: task.figure().into(), float: figures.pruned, int8 });
+    }
+    Ok(export)
+}
+
+/// A member with these parameters, as a float graph.
+///
+/// # Errors
+/// A task whose inputs the chip does not take.
+pub fn network<T: Float>(model: &Model<T>, task: Task, seed: u64, parameters: &[T]) -> Result<Export> {
+    let network = model.settings.recipe()?.network()?;
     let inputs = raw(task, &model.data.train.inputs)?;
     let step = inputs.len().div_ceil(CALIBRATION).max(1);
     let calibration: Vec<Vec<f32>> =
         inputs.iter().step_by(step).map(|x| x.iter().map(|&v| f32::from(v)).collect()).collect();
-    let graph = graph(task, &network, &pruned, &calibration)?;
-    let mut provenance = compress::Provenance {
+    let graph = graph(task, &network, parameters, &calibration)?;
+    let provenance = compress::Provenance {
         dataset: task.name().into(),
         split: "test".into(),
-        seed: member.seed,
-        settings: serde_json::to_string(&settings)?,
+        seed,
+        settings: serde_json::to_string(&model.settings)?,
         metrics: vec![],
     };
-    if task.counts() {
-        let bytes =
-            compress::export(&graph, &calibration, &description(provenance.clone(), compress::Layout::Auto, None)?)?
-                .bytes;
-        let held = held_out(task, &model.data.test)?.spread(MEASURED);
-        let mut arena = Vec::new();
-        let mut host = Host::new(bytes.artifact()?, &mut arena)?;
-        let Truths::Classes(truths) = &held.truths else { bail!("classes are expected") };
-        let mut right = 0;
-        for (raw, truth) in held.inputs.iter().zip(truths) {
-            let class = usize::from(host.answer(raw)?.class);
-            right += usize::from(graph.classes.get(class).is_some_and(|c| c.name == *truth));
-        }
-        let int8 = right as f64 / held.inputs.len().max(1) as f64;
-        provenance.metrics.push(Metric { name: task.figure().into(), float: figures.pruned, int8 });
-    }
     Ok(Export { graph, inputs: calibration, provenance, sampler: None })
+}
+
+/// Accuracy, or the mean square error, of an artifact on at most [`MEASURED`] of the samples.
+///
+/// # Errors
+/// Samples that the model does not take.
+pub fn int8_figure(model: &Aligned, samples: &Samples) -> Result<f64> {
+    let held = samples.spread(MEASURED);
+    let mut arena = Vec::new();
+    let artifact = model.artifact()?;
+    let classes: Vec<&str> = artifact.classes().map(|class| class.name).collect();
+    let mut host = Host::new(artifact, &mut arena)?;
+    let (mut sum, mut count) = (0.0, 0);
+    for (i, raw) in held.inputs.iter().enumerate() {
+        let class = usize::from(host.answer(raw)?.class);
+        match &held.truths {
+            Truths::Classes(truths) => {
+                sum += f64::from(u8::from(classes.get(class).is_some_and(|name| *name == truths[i])));
+                count += 1;
+            }
+            Truths::Values(truths) => {
+                let square = |(a, b): (&f32, &f32)| f64::from(a - b).powi(2);
+                sum += host.values().iter().zip(&truths[i]).map(square).sum::<f64>();
+                count += truths[i].len();
+            }
+        }
+    }
+    Ok(sum / count.max(1) as f64)
 }
 
 /// The network as a graph: inputs standardised or embedded, dense layers with tables between them.
@@ -127,7 +162,11 @@ fn raw<T: Float>(task: Task, inputs: &Inputs<T>) -> Result<Vec<Vec<i16>>> {
     })
 }
 
-fn held_out<T: Float>(task: Task, samples: &crate::engine::Samples<T>) -> Result<Samples> {
+/// Samples as a device takes them.
+///
+/// # Errors
+/// A token beyond what an int16 holds.
+pub fn held_out<T: Float>(task: Task, samples: &crate::engine::Samples<T>) -> Result<Samples> {
     let inputs = raw(task, &samples.inputs)?;
     let name = |c: usize| if task == Task::TwoMoons { task.labels().1[c].clone() } else { c.to_string() };
     let truths = match &samples.targets {

@@ -16,6 +16,7 @@ mod prune;
 mod reproduce;
 mod result;
 mod samples;
+mod search;
 mod settings;
 mod swap;
 mod task;
@@ -32,6 +33,7 @@ use serde_json::Value;
 use smidgen_shared::artifact::Provenance;
 
 use super::{About, Export, Family, Place, Reproduce, Samples};
+use crate::fit::Search;
 use crate::report::Page;
 use crate::run::Request;
 
@@ -67,6 +69,10 @@ impl Family for Bimt {
 
     fn samples(&self, provenance: &Provenance<'_>, data: Option<&str>, place: &Place) -> Result<Samples> {
         export::samples(provenance, data, place)
+    }
+
+    fn search(&self, request: &Request, place: &Place, found: &mut dyn FnMut(&dyn Search) -> Result<()>) -> Result<()> {
+        search::search(request, place, found)
     }
 
     fn reproduce(&self, request: &Reproduce, place: &Place) -> Result<Value> {

@@ -53,6 +53,17 @@ impl<T: Float> Data<T> {
         Data::of(digits(&mnist.train), digits(&mnist.test))
     }
 
+    /// The same with held-out samples that are not those of the test: drawn anew of a formula, else a sixth of the
+    /// training samples.
+    pub fn for_a_choice(&self, task: Task, seed: u64) -> Data<T> {
+        let test = match task {
+            Task::TwoMoons => moons(seed, "bimt choice"),
+            Task::Independence | Task::Sharing | Task::Compositional => formula(task, seed, "bimt choice"),
+            _ => return Data::of(every(&self.train, |i| i % 6 != 5), every(&self.train, |i| i % 6 == 5)),
+        };
+        Data { train: self.train.clone(), test: Arc::new(test) }
+    }
+
     fn of(train: Samples<T>, test: Samples<T>) -> Data<T> {
         Data { train: Arc::new(train), test: Arc::new(test) }
     }
@@ -165,6 +176,23 @@ fn part<T: Float>(all: &Samples<T>, rows: std::ops::Range<usize>) -> Samples<T> 
     Samples { inputs, targets }
 }
 
+/// The samples whose index is `wanted`.
+fn every<T: Float>(all: &Samples<T>, wanted: impl Fn(usize) -> bool) -> Samples<T> {
+    fn rows<V: Copy>(data: &[V], width: usize, wanted: impl Fn(usize) -> bool) -> Vec<V> {
+        let rows = data.chunks(width.max(1)).enumerate().filter(|(i, _)| wanted(*i));
+        rows.flat_map(|(_, row)| row.iter().copied()).collect()
+    }
+    let inputs = match &all.inputs {
+        Inputs::Values { width, data } => Inputs::Values { width: *width, data: rows(data, *width, &wanted) },
+        Inputs::Tokens { folds, data } => Inputs::Tokens { folds: *folds, data: rows(data, *folds, &wanted) },
+    };
+    let targets = match &all.targets {
+        Targets::Values { width, data } => Targets::Values { width: *width, data: rows(data, *width, &wanted) },
+        Targets::Classes(classes) => Targets::Classes(rows(classes, 1, &wanted)),
+    };
+    Samples { inputs, targets }
+}
+
 fn digits<T: Float>(digits: &Digits) -> Samples<T> {
     let one_hot = digits.labels.iter().flat_map(|&l| (0..10).map(move |d| T::of(f64::from(u8::from(d == l)))));
     Samples {
@@ -233,6 +261,24 @@ mod tests {
         assert_eq!(all.len(), 59 * 59);
         let Targets::Classes(classes) = &data.test.targets else { panic!("classes are expected") };
         assert!(test.chunks(2).zip(classes).all(|(t, c)| (t[0] + t[1]) % 59 == *c));
+    }
+
+    #[test]
+    fn a_choice_sees_no_test_sample() {
+        let data: Data<f64> = Data::drawn(Task::S4, 2);
+        let choice = data.for_a_choice(Task::S4, 2);
+        assert_eq!((choice.train.len(), choice.test.len()), (384, 76));
+        let tokens = |samples: &Samples<f64>| match &samples.inputs {
+            Inputs::Tokens { data, .. } => data.chunks(2).map(<[u32]>::to_vec).collect::<Vec<_>>(),
+            Inputs::Values { .. } => vec![],
+        };
+        let mut all = [tokens(&choice.train), tokens(&choice.test)].concat();
+        all.sort_unstable();
+        assert_eq!(all, tokens(&data.train));
+        let moons: Data<f32> = Data::drawn(Task::TwoMoons, 2);
+        let choice = moons.for_a_choice(Task::TwoMoons, 2);
+        assert_eq!(choice.train, moons.train);
+        assert_ne!(choice.test, moons.test);
     }
 
     #[test]

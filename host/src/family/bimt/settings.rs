@@ -72,10 +72,13 @@ pub struct Settings {
     pub threshold: Option<f64>,
     /// Stop where the loss over K steps is at most this; 0 for never.
     pub stop: f64,
+    /// Neurons of every hidden layer; as published where none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<usize>,
 }
 
 /// (key, meaning), in order.
-pub const KEYS: [(&str, &str); 11] = [
+pub const KEYS: [(&str, &str); 12] = [
     ("task", "independence, sharing, compositional, two-moons, modular-addition, s4, mnist, in-context"),
     ("method", "none, l1, l1+local, l1+swap, bimt"),
     ("steps", "steps; the stairs of λ are stretched to them"),
@@ -87,6 +90,7 @@ pub const KEYS: [(&str, &str); 11] = [
     ("top", "neurons of a layer that are tried at each swap"),
     ("prune", "threshold below which weights are pruned, or auto: found on training samples"),
     ("stop", "stop where the mean loss over K steps is at most this; 0: never"),
+    ("width", "neurons of every hidden layer"),
 ];
 
 impl Settings {
@@ -105,6 +109,7 @@ impl Settings {
             top: recipe.top,
             threshold: recipe.threshold,
             stop: 0.0,
+            width: None,
         }
     }
 
@@ -129,6 +134,10 @@ impl Settings {
                 "prune" if value == "auto" => s.threshold = None,
                 "prune" => s.threshold = Some(number(key, value, 0.0, 1e9)?),
                 "stop" => s.stop = number(key, value, 0.0, 1e9)?,
+                "width" => {
+                    ensure!(!s.recipe()?.widths.is_empty(), "{key}={value}: a transformer's widths are as published");
+                    s.width = Some(whole(key, value, 1, 4096)?);
+                }
                 _ => bail!("bimt has no setting {key:?}; nearest: {}", nearest(key, &KEYS.map(|k| k.0)).join(", ")),
             }
         }
@@ -142,7 +151,12 @@ impl Settings {
 
     /// The task's recipe with these settings in it.
     pub fn recipe(&self) -> Result<Recipe> {
-        Ok(self.task()?.recipe())
+        let mut recipe = self.task()?.recipe();
+        if let Some(width) = self.width {
+            let hidden = 1..recipe.widths.len().saturating_sub(1);
+            recipe.widths.to_mut()[hidden].fill(width);
+        }
+        Ok(recipe)
     }
 }
 
@@ -181,6 +195,9 @@ mod tests {
         assert!(s.method.swaps() && !s.method.local());
         assert_eq!(set(&[]).unwrap(), Settings::published(Task::Independence));
         assert_eq!(set(&[("prune", "auto")]).unwrap().threshold, None);
+        let widths = |pairs: &[(&str, &str)]| set(pairs).unwrap().recipe().unwrap().widths.to_vec();
+        assert_eq!(widths(&[("width", "7")]), [4, 7, 7, 2]);
+        assert_eq!(widths(&[("width", "9"), ("task", "mnist")]), [784, 9, 9, 10]);
     }
 
     #[test]
@@ -189,9 +206,16 @@ mod tests {
         assert!(error(&[("rat", "1")]).contains("nearest: rate"));
         assert!(error(&[("task", "two-moon")]).contains("nearest: two-moons"));
         assert!(error(&[("method", "L2")]).contains("l1"));
-        for (key, value) in
-            [("steps", "0"), ("rate", "NaN"), ("rate", "-1"), ("every", "0"), ("top", "x"), ("any", "inf")]
-        {
+        assert!(error(&[("task", "in-context"), ("width", "4")]).contains("as published"));
+        for (key, value) in [
+            ("width", "0"),
+            ("steps", "0"),
+            ("rate", "NaN"),
+            ("rate", "-1"),
+            ("every", "0"),
+            ("top", "x"),
+            ("any", "inf"),
+        ] {
             assert!(error(&[(key, value)]).contains(&format!("{key}={value}")), "{key}={value}");
         }
     }

@@ -2,10 +2,12 @@
 //!
 //! From the authors' program (github.com/KindXiaoming/BIMT), which fixes what the paper leaves open.
 
+use std::borrow::Cow;
+
 use crate::engine::{Loss, Schedule};
 use crate::net::{Activation, Network};
 
-use super::wiring::{Point, Reduction, grid, line, ring};
+use super::wiring::{Point, Reduction, grid, line, ring, square};
 
 /// What is learned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub enum Task {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
     /// Widths of the dense layers.
-    pub widths: &'static [usize],
+    pub widths: Cow<'static, [usize]>,
     /// Vocabulary, width and folds of a learned embedding.
     pub embedding: Option<(usize, usize, usize)>,
     /// What is minimised.
@@ -65,7 +67,7 @@ pub struct Recipe {
 
 /// What the three formulas share.
 const FORMULA: Recipe = Recipe {
-    widths: &[],
+    widths: Cow::Borrowed(&[]),
     embedding: None,
     loss: Loss::MeanSquare,
     rate: 0.002,
@@ -142,13 +144,15 @@ impl Task {
             ..FORMULA
         };
         match self {
-            Task::Independence => Recipe { widths: &[4, 20, 20, 2], ..FORMULA },
-            Task::Sharing => Recipe { widths: &[3, 20, 20, 3], ..FORMULA },
-            Task::Compositional => {
-                Recipe { widths: &[4, 20, 20, 20, 20, 1], strength: &[(0, 1e-3), (5_000, 3e-3)], ..FORMULA }
-            }
+            Task::Independence => Recipe { widths: Cow::Borrowed(&[4, 20, 20, 2]), ..FORMULA },
+            Task::Sharing => Recipe { widths: Cow::Borrowed(&[3, 20, 20, 3]), ..FORMULA },
+            Task::Compositional => Recipe {
+                widths: Cow::Borrowed(&[4, 20, 20, 20, 20, 1]),
+                strength: &[(0, 1e-3), (5_000, 3e-3)],
+                ..FORMULA
+            },
             Task::TwoMoons => Recipe {
-                widths: &[2, 20, 20, 2],
+                widths: Cow::Borrowed(&[2, 20, 20, 2]),
                 loss: Loss::CrossEntropy,
                 any: 0.2,
                 strength: &[(0, 1e-3), (5_000, 1e-2)],
@@ -158,7 +162,7 @@ impl Task {
                 ..FORMULA
             },
             Task::ModularAddition => Recipe {
-                widths: &[64, 50, 50, PRIME],
+                widths: Cow::Borrowed(&[64, 50, 50, PRIME]),
                 embedding: Some((PRIME, 32, 2)),
                 rate: 0.001,
                 distance: 2.0,
@@ -166,13 +170,13 @@ impl Task {
                 ..tokens
             },
             Task::S4 => Recipe {
-                widths: &[64, 50, 50, PERMUTATIONS],
+                widths: Cow::Borrowed(&[64, 50, 50, PERMUTATIONS]),
                 embedding: Some((PERMUTATIONS, 32, 2)),
                 strength: &[(0, 1.0)],
                 ..tokens
             },
             Task::Mnist => Recipe {
-                widths: &[784, 100, 100, 10],
+                widths: Cow::Borrowed(&[784, 100, 100, 10]),
                 loss: Loss::MeanSquare,
                 rate: 0.001,
                 distance: 2.0,
@@ -184,7 +188,7 @@ impl Task {
                 ..tokens
             },
             Task::InContext => Recipe {
-                widths: &[],
+                widths: Cow::Borrowed(&[]),
                 loss: Loss::MeanSquare,
                 rate: 0.001,
                 distance: 2.0,
@@ -198,17 +202,16 @@ impl Task {
         }
     }
 
-    /// Places of inputs, hidden layers and outputs.
-    pub fn slots(self) -> Vec<Vec<Point>> {
-        match self {
-            Task::Mnist => vec![grid(28, 28), grid(10, 10), grid(10, 10), ring(10)],
-            _ => {
-                let recipe = self.recipe();
-                let folds = recipe.embedding.map_or(1, |e| e.2);
-                let fold = |(i, &n): (usize, &usize)| line(if i == 0 { n / folds } else { n });
-                recipe.widths.iter().enumerate().map(fold).collect()
-            }
-        }
+    /// Places of inputs, hidden layers and outputs of a network of these widths.
+    pub fn slots(self, recipe: &Recipe) -> Vec<Vec<Point>> {
+        let (folds, last) = (recipe.embedding.map_or(1, |e| e.2), recipe.widths.len().saturating_sub(1));
+        let place = |(i, &n): (usize, &usize)| match self {
+            Task::Mnist if i == 0 => grid(28, 28),
+            Task::Mnist if i == last => ring(n),
+            Task::Mnist => square(n),
+            _ => line(if i == 0 { n / folds } else { n }),
+        };
+        recipe.widths.iter().enumerate().map(place).collect()
     }
 
     /// Names of the inputs of one fold, and of the outputs, where they have any.
@@ -233,9 +236,9 @@ impl Recipe {
     pub fn network(&self) -> anyhow::Result<Network> {
         match self.embedding {
             Some((vocabulary, width, folds)) => {
-                Network::embedded(vocabulary, width, folds, self.widths, Activation::Silu)
+                Network::embedded(vocabulary, width, folds, &self.widths, Activation::Silu)
             }
-            None => Network::mlp(self.widths, Activation::Silu),
+            None => Network::mlp(&self.widths, Activation::Silu),
         }
     }
 

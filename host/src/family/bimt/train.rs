@@ -90,9 +90,9 @@ impl<T: Float> Member<T> {
     /// Settings that do not fit.
     pub fn fused(settings: &Settings, data: Data<T>, seed: u64) -> Result<Self> {
         let task = settings.task()?;
-        let recipe = task.recipe();
+        let recipe = settings.recipe()?;
         let network = recipe.network()?;
-        let mut wiring = Wiring::of(&network, task.slots(), recipe.reduction)?;
+        let mut wiring = Wiring::of(&network, task.slots(&recipe), recipe.reduction)?;
         if task == Task::Mnist {
             // Pixels stay where they are; the last layer is charged l0 alone.
             wiring.sheets[0].swapped = false;
@@ -109,8 +109,8 @@ impl<T: Float> Member<T> {
     pub fn new(settings: &Settings, data: Data<T>, wiring: Arc<Wiring>, engine: Box<dyn Engine<T>>) -> Result<Self> {
         let task = settings.task()?;
         let places = Places::new(&wiring);
-        let (settings, history) = (settings.clone(), History::default());
-        let mut member = Member { settings, data, wiring, places, history, task, recipe: task.recipe(), engine };
+        let (settings, history, recipe) = (settings.clone(), History::default(), settings.recipe()?);
+        let mut member = Member { settings, data, wiring, places, history, task, recipe, engine };
         member.penalise(0)?;
         member.keep_frame(0)?;
         Ok(member)

@@ -114,6 +114,14 @@ pub fn grid(rows: usize, cols: usize) -> Vec<Point> {
     (0..rows * cols).map(|i| [middle(i % cols, cols), middle(i / cols, rows)]).collect()
 }
 
+/// n slots in the unit square, row by row, as near to a square as n allows; the last row may be shorter.
+pub fn square(n: usize) -> Vec<Point> {
+    let rows = (1..=n).take_while(|r| r * r <= n).last().unwrap_or(1);
+    let mut slots = grid(rows, n.div_ceil(rows));
+    slots.truncate(n);
+    slots
+}
+
 /// n slots on a circle of radius ¼ about (½, ½).
 pub fn ring(n: usize) -> Vec<Point> {
     let angle = |i: usize| std::f64::consts::TAU * i as f64 / n as f64;

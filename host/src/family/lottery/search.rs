@@ -97,6 +97,14 @@ impl Search for Space {
         Metric { name: "mean square error".into(), share: false }
     }
 
+    fn law(&self) -> Option<String> {
+        let Law { exponent, interval, range, .. } = &self.law;
+        Some(format!(
+            "widths up to {WIDEST_TRAINED} were trained with {SEEDS} seeds each; by law: C·N^−α, fitted to widths {} to {}, α = {exponent:.2} [{:.2}, {:.2}]: what wider ones would reach if it went on like that",
+            range.0, range.1, interval.0, interval.1
+        ))
+    }
+
     fn shape(&self, candidate: usize) -> Result<Export> {
         self.export(candidate, 1, Some(1))
     }
@@ -105,17 +113,18 @@ impl Search for Space {
         1
     }
 
-    fn quality(&self, candidate: usize, _: usize) -> Result<Quality> {
+    fn quality(&self, candidate: usize, _: usize) -> Result<(Quality, Option<Export>)> {
         let width = WIDTHS[candidate];
         let trained = self.losses.iter().find(|s| s.size == width);
-        Ok(match trained {
+        let (value, by_law) = match trained {
             Some(s) => {
                 let mut losses = s.losses.clone();
                 losses.sort_unstable_by(f64::total_cmp);
-                Quality { value: quantile(&losses, 0.5), by_law: false }
+                (quantile(&losses, 0.5), false)
             }
-            None => Quality { value: self.law.loss(width as f64), by_law: true },
-        })
+            None => (self.law.loss(width as f64), true),
+        };
+        Ok((Quality { value, deviation: None, by_law }, None))
     }
 
     fn train(&self, candidate: usize) -> Result<Trained> {

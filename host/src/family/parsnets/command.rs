@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Checkpointing, Experiment, Fitted, Kind, Plan, Settings, Summary, plan};
 use crate::compress::Provenance;
-use crate::data::{Dataset, Split};
+use crate::data::{Dataset, Split, is_setting};
 use crate::engine::{Control, in_parallel};
 use crate::family::Place;
 use crate::graph::Graph;
@@ -22,7 +22,7 @@ use crate::run::{Request, Run, Trained, held_out_name, split_of, task_of};
 pub fn run(request: &Request, folder: &Path, place: &Place) -> Result<Value> {
     let mut name = request.data.clone().unwrap_or_else(|| "spar".into());
     // Settings of the data set travel in its name.
-    for set in request.set.iter().filter(|s| s.starts_with("rotation")) {
+    for set in request.set.iter().filter(|s| is_setting(s)) {
         name = format!("{name} {set}");
     }
     let dataset = place.data.load(&name)?;
@@ -59,7 +59,7 @@ pub fn train(request: &Request, dataset: &Dataset, folder: &Path, place: &Place)
     let task = task_of(dataset, request.task.as_deref())?;
     let split = split_of(dataset, task, request.split.as_deref())?;
     request.write(folder)?;
-    let sets: Vec<String> = request.set.iter().filter(|s| !s.starts_with("rotation")).cloned().collect();
+    let sets: Vec<String> = request.set.iter().filter(|s| !is_setting(s)).cloned().collect();
     let mut plan = plan(dataset, task, &sets)?;
     if request.alone {
         plan.opponents.clear();

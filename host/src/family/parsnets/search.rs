@@ -1,6 +1,12 @@
-//! What `fit parsnets` searches: the plain map at several ranks, composites of low-rank networks, MLPs; on the
-//! data's own features and on fewer. A feature costs more than its share of a small network, in bytes of arena and
-//! in instructions of every time step, so that the smallest models differ in features most.
+//! What `fit parsnets` searches: the plain map onto few or all principal components of the attributes, or of several
+//! ranks, composites of low-rank networks, MLPs; on the data's own features and on fewer. A feature costs more than
+//! its share of a small network, in bytes of arena and in instructions of every time step, so that the smallest
+//! models differ in features most.
+//!
+//! Zero-shot models are searched by H, the harmonic mean of the accuracies of unseen and of seen classes among all
+//! of them, where the data can hold recordings of seen classes out. T1, unseen classes among themselves, takes two
+//! classes apart in many data sets: one direction is enough for that, so that the cheapest models are about as good as any,
+//! and no front is left to choose from (docs/results/fit.md).
 
 use anyhow::{Context, Result, ensure};
 use smidgen_shared::features::Stats;
@@ -8,42 +14,59 @@ use smidgen_shared::features::Stats;
 use super::plan::{self, conditions, features_named, plan};
 use super::{Control, Experiment, Kind, Settings, test_rows};
 use crate::compress::{Aligned, Metric as Figure, Provenance};
-use crate::data::{Input, Split, Task};
+use crate::data::{Dataset, Input, Split, Task, is_setting, registry};
 use crate::family::{Export, Place};
 use crate::fit::{Candidate, Metric, Quality, Search, Trained};
 use crate::run::{Request, held_out_name, split_of, task_of};
 
 /// Bases, rank, how many are kept.
-const COMPOSITES: [(usize, usize, usize); 9] =
-    [(2, 2, 1), (2, 4, 1), (4, 4, 1), (4, 4, 2), (4, 8, 2), (4, 12, 4), (8, 4, 2), (8, 8, 2), (8, 12, 4)];
+const COMPOSITES: [(usize, usize, usize); 7] =
+    [(2, 1, 1), (2, 2, 1), (4, 2, 1), (4, 4, 2), (4, 8, 2), (8, 4, 2), (8, 12, 4)];
 /// Ranks of a plain map; 0 is full rank.
 const RANKS: [usize; 6] = [0, 1, 2, 3, 4, 8];
+/// Principal components of the attributes that a map may lead to; 0 is the attributes themselves.
+const COMPONENTS: [usize; 6] = [1, 2, 3, 4, 6, 8];
 /// Hidden neurons of an MLP.
 const WIDTHS: [usize; 5] = [4, 8, 16, 32, 64];
-/// Features that windows may have besides the data's own; with the last, small models alone.
-const FEATURES: [(&str, bool); 7] = [
-    ("cheap", true),
-    ("mean+deviation", true),
+/// The widest of a small model.
+const SMALL: usize = 16;
+/// Features that windows may have besides the data's own, and whether all shapes are tried on them or small ones alone.
+const FEATURES: [(&str, bool); 11] = [
     ("mean", false),
     ("deviation", false),
+    ("change", false),
     ("range", false),
+    ("mean+deviation", true),
+    ("mean+change", false),
     ("mean+range", false),
-    ("mean+deviation+change", false),
+    ("mean+correlation", false),
+    ("mean+deviation+change", true),
+    ("mean+deviation+change+crossings", false),
+    ("cheap", true),
 ];
 /// Validation splits and seeds of each round.
-const ROUNDS: [(usize, u64); 3] = [(2, 1), (5, 1), (10, 2)];
+const ROUNDS: [(usize, u64); 3] = [(2, 1), (5, 1), (10, 3)];
 /// Settings that the search varies.
-const VARIED: [&str; 8] = ["kind", "rank", "bases", "keep", "residual", "widths", "preset", "features"];
+const VARIED: [&str; 9] = ["kind", "rank", "bases", "keep", "residual", "widths", "components", "preset", "features"];
 /// Raw samples that instructions are counted on.
 const COUNTED: usize = 2;
+/// The data set's setting by which seen classes are tested, too.
+const GENERALISED: &str = "generalised";
 
 /// As [`crate::family::Family::search`] says.
 pub fn search(request: &Request, place: &Place, found: &mut dyn FnMut(&dyn Search) -> Result<()>) -> Result<()> {
-    let (of_data, of_model): (Vec<&String>, Vec<&String>) =
-        request.set.iter().partition(|set| set.starts_with("rotation"));
-    let words: Vec<&str> = of_data.iter().map(|set| set.as_str()).collect();
-    let dataset =
-        place.data.load([&[request.data.as_deref().unwrap_or("spar")], &words[..]].concat().join(" ").as_str())?;
+    let (of_data, of_model): (Vec<&String>, Vec<&String>) = request.set.iter().partition(|set| is_setting(set));
+    let name = request.data.as_deref().unwrap_or("spar");
+    let mut of_data: Vec<String> = of_data.into_iter().cloned().collect();
+    let takes = |key: &str| {
+        let entry = registry().iter().find(|entry| name.split_whitespace().next() == Some(entry.name));
+        entry.is_some_and(|entry| entry.settings.iter().any(|setting| setting.key == key))
+    };
+    let given = name.contains(GENERALISED) || of_data.iter().any(|set| set.starts_with(GENERALISED));
+    if takes(GENERALISED) && !given && request.task.as_deref() != Some("supervised") {
+        of_data.push(format!("{GENERALISED}=1"));
+    }
+    let dataset = place.data.load(&[&[name.to_string()], &of_data[..]].concat().join(" "))?;
     let task = task_of(&dataset, request.task.as_deref())?;
     let split = split_of(&dataset, task, request.split.as_deref())?;
     ensure!(
@@ -65,12 +88,22 @@ pub fn search(request: &Request, place: &Place, found: &mut dyn FnMut(&dyn Searc
     }
     let experiments =
         features.iter().map(|(_, stats, _)| Experiment::new(&dataset, task, *stats)).collect::<Result<Vec<_>>>()?;
+    let directions = if task == Task::ZeroShot && !vectors { directions(&dataset, &split) } else { 0 };
+    // What every candidate shares: of the model, and of the data.
+    let shared: Vec<String> = of_model.into_iter().cloned().chain(of_data).collect();
     let mut space = Space { candidates: Vec::new(), settings: Vec::new(), experiments, split, seed: request.seed };
     for (at, (words, stats, all)) in features.iter().enumerate() {
-        let shapes = shapes(*stats, task, vectors, *all, &of_model)?;
-        space.add(at, *words, shapes, &of_model);
+        let like = like(*stats, task, vectors, &shared)?;
+        space.add(at, *words, shapes(&like, vectors, *all, directions), &like, &shared);
     }
     found(&space)
+}
+
+/// Dimensions that the seen classes' attributes span once their mean is subtracted, at most: of more components none
+/// could be learnt.
+fn directions(dataset: &Dataset, split: &Split) -> usize {
+    let attributes = dataset.attributes.len() / dataset.classes.len().max(1);
+    split.seen.len().saturating_sub(1).min(attributes.saturating_sub(1))
 }
 
 /// The candidates, with what they are trained on.
@@ -86,13 +119,18 @@ struct Space<'d> {
 
 impl Space<'_> {
     /// All shapes on one set of features.
-    fn add(&mut self, at: usize, features: Option<&str>, shapes: Vec<Settings>, of_model: &[&String]) {
+    fn add(&mut self, at: usize, features: Option<&str>, shapes: Vec<Settings>, like: &Settings, shared: &[String]) {
         for settings in shapes {
             let (kind, mut sets) = words(&settings);
+            let mut name = plan::name(&settings);
+            if settings.components != like.components {
+                sets.push(format!("components={}", settings.components));
+                name += &format!(" c{}", settings.components);
+            }
             sets.extend(features.map(|words| format!("features={words}")));
-            sets.extend(of_model.iter().map(|set| set.to_string()));
-            let on = features.map_or(String::new(), |words| format!(", {words}"));
-            self.candidates.push(Candidate { name: plan::name(&settings) + &on, kind: kind.into(), sets });
+            sets.extend(shared.iter().cloned());
+            name += &features.map_or(String::new(), |words| format!(", {words}"));
+            self.candidates.push(Candidate { name, kind: kind.into(), sets });
             self.settings.push((at, settings));
         }
     }
@@ -112,9 +150,12 @@ impl Space<'_> {
         let experiment = &self.experiments[*at];
         let settings = Settings { steps: steps.unwrap_or(settings.steps), ..settings.clone() };
         let mut fitted = experiment.fit(&settings, &self.split, self.seed, None, &mut |_| Control::Continue)?;
-        if steps.is_none() {
-            fitted.handicap = experiment.calibrate(&settings, &self.split, self.seed)?;
-        }
+        fitted.handicap = match steps {
+            None => experiment.calibrate(&settings, &self.split, self.seed)?,
+            // Of a shape: as many bytes and instructions as any.
+            Some(_) if experiment.task == Task::ZeroShot && !self.split.test_seen.is_empty() => 0.1,
+            Some(_) => 0.0,
+        };
         let graph = experiment.graph(&fitted, &self.split)?;
         let inputs = crate::infer::calibration(&graph, experiment.dataset, &self.split.train)?;
         let provenance = Provenance {
@@ -128,24 +169,39 @@ impl Space<'_> {
     }
 }
 
-/// Settings of every shape on features `stats`, or of the small ones alone.
-fn shapes(stats: Stats, task: Task, vectors: bool, all: bool, of_model: &[&String]) -> Result<Vec<Settings>> {
+/// What all candidates on features `stats` are trained like.
+fn like(stats: Stats, task: Task, vectors: bool, shared: &[String]) -> Result<Settings> {
     let mut like = conditions(task, vectors, stats)?;
-    for set in of_model {
+    for set in shared.iter().filter(|set| !is_setting(set)) {
         like.apply(set)?;
     }
-    let steps = if vectors { 400 } else { like.steps };
-    let mut shapes: Vec<Settings> = Vec::new();
-    for rank in RANKS.into_iter().filter(|rank| all || *rank < 3) {
-        shapes.push(Settings { kind: Kind::Linear, rank, steps, ..like.clone() });
+    Ok(like)
+}
+
+/// Settings of every shape, or of the small ones alone; `directions`: most components of the attributes, 0 where they
+/// stay as they are.
+fn shapes(like: &Settings, vectors: bool, all: bool, directions: usize) -> Vec<Settings> {
+    let linear =
+        Settings { kind: Kind::Linear, rank: 0, steps: if vectors { 400 } else { like.steps }, ..like.clone() };
+    let mut shapes = Vec::new();
+    // A map of rank r to all attributes costs more than a full one to r components, and can no more.
+    for rank in RANKS.into_iter().filter(|rank| *rank == 0 || directions == 0 || *rank == directions) {
+        shapes.push(Settings { rank, ..linear.clone() });
     }
+    for components in COMPONENTS.into_iter().filter(|c| *c <= directions) {
+        shapes.push(Settings { components, ..linear.clone() });
+    }
+    let like = match COMPONENTS.into_iter().filter(|c| *c <= directions).max() {
+        Some(components) => Settings { components, ..like.clone() },
+        None => like.clone(),
+    };
     for (bases, rank, keep) in COMPOSITES.into_iter().filter(|_| all) {
         for residual in [false, true] {
             shapes.push(Settings { kind: Kind::Composite, bases, rank, keep, residual, ..like.clone() });
         }
     }
-    shapes.extend(WIDTHS.into_iter().filter(|w| all || *w <= 16).map(|w| plan::mlp(&like, vec![w], vectors)));
-    Ok(shapes)
+    shapes.extend(WIDTHS.into_iter().filter(|w| all || *w <= SMALL).map(|w| plan::mlp(&like, vec![w], vectors)));
+    shapes
 }
 
 /// The kind of model in a word, and what `train --set` is given for it.
@@ -193,15 +249,15 @@ impl Search for Space<'_> {
         ROUNDS.len()
     }
 
-    fn quality(&self, candidate: usize, round: usize) -> Result<Quality> {
+    fn quality(&self, candidate: usize, round: usize) -> Result<(Quality, Option<Export>)> {
         let (at, settings) = &self.settings[candidate];
         let (splits, seeds) = ROUNDS[round];
-        let mut sum = 0.0;
-        for i in 0..seeds {
+        let of_seed = |i: u64| {
             let value = self.experiments[*at].validate(settings, &self.split, splits, self.seed + i)?;
-            sum += value.context("no validation split")?;
-        }
-        Ok(Quality { value: sum / seeds as f64, by_law: false })
+            value.context("no validation split")
+        };
+        let values = (0..seeds).map(of_seed).collect::<Result<Vec<f64>>>()?;
+        Ok((Quality::of_seeds(&values), None))
     }
 
     fn train(&self, candidate: usize) -> Result<Trained> {
@@ -221,6 +277,23 @@ impl Search for Space<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Shapes are sound and differ; those of a few directions go to as many components, and to no rank that these make
+    /// superfluous.
+    #[test]
+    fn shapes_are_sound_and_differ() {
+        let like = conditions(Task::ZeroShot, false, Stats::WRIST).unwrap();
+        for (directions, all) in [(4, true), (4, false), (0, true)] {
+            let shapes = shapes(&like, false, all, directions);
+            for (i, shape) in shapes.iter().enumerate() {
+                shape.check().unwrap();
+                assert!(!shapes[..i].contains(shape), "{shape:?}");
+            }
+            let of = |c: usize| shapes.iter().filter(|s| s.kind == Kind::Linear && s.components == c).count();
+            let each = if directions > 0 { [of(1), of(2), of(3), of(4), of(6), of(0)] } else { [0, 0, 0, 0, 0, of(0)] };
+            assert_eq!(each, if directions > 0 { [1, 1, 1, 1, 0, 2] } else { [0, 0, 0, 0, 0, 6] });
+        }
+    }
 
     /// What a candidate says it is trained with gives its settings.
     #[test]

@@ -13,6 +13,7 @@
 use core::arch::global_asm;
 
 use super::csr::csr;
+use super::pairs::pairs;
 use crate::fixed::Row;
 use crate::kernel::{Kernel, Matrix, Out, Packing, Portable, Rows, Sparse, WINDOW};
 use crate::op::Layout;
@@ -344,7 +345,10 @@ impl Kernel for Armv7em {
         Portable::sparse(x, matrix, each);
     }
 
-    fn sparse_layer(x: &[i8], matrix: &Sparse<'_>, rows: &[Row], y: &mut Out<'_>) {
+    fn sparse_layer(x: &[i8], matrix: &Sparse<'_>, rows: &[Row], scratch: &mut [u32], y: &mut Out<'_>) {
+        if matrix.layout == Layout::Pairs {
+            return pairs(x, matrix, rows, scratch, y);
+        }
         if let (Layout::Csr, Out::I8(y, lo), Some(_)) = (matrix.layout, &mut *y, WINDOW.checked_sub(x.len())) {
             let groups = matrix.entries.as_chunks::<8>().0;
             let mut copy = [0i8; WINDOW];
@@ -361,6 +365,6 @@ impl Kernel for Armv7em {
                 return;
             }
         }
-        Portable::sparse_layer(x, matrix, rows, y);
+        Portable::sparse_layer(x, matrix, rows, scratch, y);
     }
 }

@@ -24,12 +24,22 @@ mod columns;
 #[cfg(any(smidgen_core = "armv7em", smidgen_core = "armv8m"))]
 #[allow(unsafe_code)]
 mod csr;
+#[cfg(smidgen_core = "armv81m")]
+#[allow(unsafe_code)]
+mod gather;
+#[cfg(smidgen_core = "armv81m")]
+#[allow(unsafe_code)]
+mod mve;
+#[cfg(any(smidgen_core = "armv7em", smidgen_core = "armv8m"))]
+#[allow(unsafe_code)]
+mod pairs;
 
 #[cfg(not(any(
     smidgen_core = "armv6m",
     smidgen_core = "armv7m",
     smidgen_core = "armv7em",
     smidgen_core = "armv8m",
+    smidgen_core = "armv81m",
     smidgen_core = "rv32"
 )))]
 use super::Portable as Own;
@@ -39,6 +49,8 @@ use armv6m::Armv6m as Own;
 use armv7em::Armv7em as Own;
 #[cfg(any(smidgen_core = "armv7m", smidgen_core = "rv32"))]
 use columns::Columns as Own;
+#[cfg(smidgen_core = "armv81m")]
+use mve::Mve as Own;
 
 /// The kernel of the processor that this is compiled for.
 pub type Native = Own;

@@ -50,7 +50,11 @@ pub fn count(job: &Job<'_>) -> Result<u64> {
         std::fs::write(folder.join(name), text)?;
     }
     if board.target.ends_with("eabihf") {
-        let fpu = if board.core == "cortex-m33" { "fpv5-sp-d16" } else { "fpv4-sp-d16" };
+        let fpu = match board.core.as_str() {
+            "cortex-m33" => "fpv5-sp-d16",
+            "cortex-m55" => "auto",
+            _ => "fpv4-sp-d16",
+        };
         gcc.args([&format!("-mfpu={fpu}"), "-mfloat-abi=hard"]);
     }
     gcc.args(["-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", "-w", "-I", headers]);

@@ -21,6 +21,9 @@ const C: &str = include_str!("../../../../bench/kernels/plain.c");
 pub fn rust(job: &Job<'_>) -> Result<u64> {
     let mut rustc = Command::new("rustc");
     rustc.args(["--edition", "2024", "--target", &job.board.target, "-C", "opt-level=3", "-C", "panic=abort"]);
+    if job.board.core == "cortex-m55" {
+        rustc.args(["-C", "target-cpu=cortex-m55"]);
+    }
     rustc.args(["-C", "link-arg=-Tlink.x", "-C", "link-arg=--entry=main", "-o", "image", "naive.rs"]);
     count(job, rustc)
 }

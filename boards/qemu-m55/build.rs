@@ -1,0 +1,3 @@
+fn main() {
+    smidgen_board_build::board();
+}

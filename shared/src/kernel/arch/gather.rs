@@ -1,0 +1,106 @@
+//! Armv8.1-M with MVE: a narrow CSR matrix, five instructions a group of four weights.
+//!
+//! A group is four columns and four weights ([`Sparse`]). Columns become the offsets of one load that gathers four
+//! inputs; VMLADAVA adds the four products to the row's sum. A row's rounding follows at once, as in csr.rs.
+
+use core::arch::global_asm;
+
+use crate::fixed::Row;
+use crate::kernel::{Out, Sparse, WINDOW};
+use crate::op::Layout;
+
+/// What the instructions read of a layer besides its groups.
+#[repr(C)]
+struct Call {
+    x: *const i8,
+    counts: *const u16,
+    rows: *const Row,
+    /// elements of y, at least 1
+    left: usize,
+    y: *mut u8,
+    /// limit of y, from below
+    lo: i32,
+    groups_end: *const [u8; 8],
+}
+
+// As in mve.rs.
+global_asm!(".cpu cortex-m55");
+
+// r0 groups, r1 input, r2 counts, r3 rows, r4 sum, r5 rows left, r6 y, r7 lo, r8 the groups' end, r9 multiplier,
+// r10 a row's groups, r11 where they end.
+global_asm!(
+    r#"
+    .syntax unified
+    .macro SMIDGEN_GATHER name, bits, store, size
+    .section .text.\name, "ax", %progbits
+    .global \name
+    .type \name, %function
+    .thumb_func
+    .balign 4
+\name:
+    push {r4-r11, lr}
+    ldm.w r1, {r1-r3, r5-r8}
+    @ A row: no group is read beyond the last.
+10: ldrh r10, [r2], #2
+    ldrd r4, r9, [r3], #8
+    add.w r11, r0, r10, lsl #3
+    cmp r11, r8
+    bhi 99f
+    wls lr, r10, 21f
+20: vldrb.s32 q1, [r0, #4]
+    vldrb.u32 q0, [r0], #8
+    vldrb.s32 q2, [r1, q0]
+    vmladava.s32 r4, q1, q2
+    le lr, 20b
+21: lsls r4, r4, #8
+    smmulr r4, r4, r9
+    ssat r4, #\bits, r4
+    cmp r4, r7
+    csel r4, r7, r4, lt
+    \store r4, [r6], #\size
+    subs r5, r5, #1
+    bne 10b
+99: pop {r4-r11, pc}
+    .endm
+
+    SMIDGEN_GATHER smidgen_gather_bytes, 8, strb, 1
+    SMIDGEN_GATHER smidgen_gather_halves, 16, strh, 2
+"#,
+    options(raw)
+);
+
+// SAFETY: the two functions above; what they may be given, their caller says.
+unsafe extern "C" {
+    fn smidgen_gather_bytes(groups: *const [u8; 8], call: *const Call);
+    fn smidgen_gather_halves(groups: *const [u8; 8], call: *const Call);
+}
+
+/// A layer of as many rows as `y` has elements: `false`, and nothing done, where the matrix is no narrow CSR, or where
+/// there are fewer counts or rows. A row whose groups are missing ends it.
+pub fn gather(x: &[i8], matrix: &Sparse<'_>, rows: &[Row], y: &mut Out<'_>) -> bool {
+    let left = y.len();
+    let enough = left > 0 && matrix.counts.len() >= left && rows.len() >= left;
+    if matrix.layout != Layout::Csr || x.len() > WINDOW || !enough {
+        return false;
+    }
+    let mut copy = [0i8; WINDOW];
+    let x = match x.first_chunk::<WINDOW>() {
+        Some(x) => x,
+        None => {
+            for (to, &from) in copy.iter_mut().zip(x) {
+                *to = from;
+            }
+            &copy
+        }
+    };
+    let groups = matrix.entries.as_chunks::<8>().0.as_ptr_range();
+    let (counts, rows) = (matrix.counts.as_ptr(), rows.as_ptr());
+    let call = |lo, y| Call { x: x.as_ptr(), counts, rows, left, y, lo, groups_end: groups.end };
+    // SAFETY: they write `left` elements of `y`, as many as there are, and read a count and a row for each; groups up
+    // to their end, of which they ask before each row; of `x` what a byte can name.
+    match y {
+        Out::I8(y, lo) => unsafe { smidgen_gather_bytes(groups.start, &call((*lo).into(), y.as_mut_ptr().cast())) },
+        Out::I16(y) => unsafe { smidgen_gather_halves(groups.start, &call(-32767, y.as_mut_ptr().cast())) },
+    }
+    true
+}
