@@ -16,7 +16,7 @@ use crate::random::Model;
 use smidgen::counting::Profile;
 
 /// The board that stands for a core.
-const BOARDS: [(Core, &str, &str); 6] = [
+pub(super) const BOARDS: [(Core, &str, &str); 6] = [
     (Core::ArmV6M, "qemu-m0", "ARM_V6M"),
     (Core::ArmV7M, "qemu-m3", "ARM_V7M"),
     (Core::ArmV7EM, "qemu-m4", "ARM_V7EM"),
