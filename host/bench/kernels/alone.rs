@@ -30,6 +30,8 @@ use core::hint::black_box;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use model::{INPUT, SCORES, infer, scores};
+#[allow(unused_imports)] // Sparse layers alone name it.
+use smidgen_shared::fixed::Row;
 
 /// Constants lie at multiples of 4, as kernels read them.
 #[repr(C, align(4))]

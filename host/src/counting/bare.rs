@@ -152,10 +152,9 @@ fn model(part: &Part) -> Result<String> {
     Ok(format!(
         "//! Made by `smidgen bench kernels` from an artifact: its constants, and its layers as calls.\n\
          #![allow(unused_imports)]\n\
-         use smidgen_shared::fixed::Row;\n\
          use smidgen_shared::kernel::{{Matrix, Out, Packing, Rows, Sparse, arch::Native, dense, sparse}};\n\
          use smidgen_shared::op::Layout;\n\n\
-         use crate::{{Aligned, Memory, bytes, bytes_mut, shorts_mut}};\n\n\
+         use crate::{{Aligned, Memory, Row, bytes, bytes_mut, shorts_mut}};\n\n\
          pub const A: usize = {a};\npub const B: usize = {b};\npub const SCRATCH: usize = {scratch};\n\
          check! {{ pub static INPUT: [i8; {inputs}] = [{input}]; }}\n\
          check! {{ pub static SCORES: [i16; {outputs}] = [{scores}]; }}\n\n\

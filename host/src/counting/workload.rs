@@ -74,7 +74,8 @@ impl Workload {
                     }
                 });
             }
-            let relu = layer + 2 < self.sizes.len();
+            // The last one ends in scores, as whole workloads do.
+            let relu = layer + 1 < to;
             let (x, w) = (nodes.len() - 1, Matrix::new(n_out, n_in, data));
             nodes.push(Node { name: format!("layer {layer}"), op: Op::Dense { x, w, b, relu } });
         }
