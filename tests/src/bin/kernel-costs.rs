@@ -2,7 +2,8 @@
 //!
 //! `kernel-costs fit [MODELS] [BOARD]...` counts random models operator by operator on a board of every core and fits
 //! shared/src/cost/table.rs to them, of these boards' cores alone where some are named; `kernel-costs golden` writes
-//! tests/golden/kernels.json; `kernel-costs check [MODELS]` sets estimates and bounds beside counts of models that the fit has not seen;
+//! tests/golden/kernels.json; `kernel-costs check [MODELS] [BOARD]...` sets estimates and
+//! bounds beside counts of models that the fit has not seen;
 //! `kernel-costs break-even` says up to which density matrices are stored sparse, with counts.
 
 use anyhow::{Context, Result, bail};
@@ -22,10 +23,12 @@ fn main() -> Result<()> {
             Ok(())
         }
         Some("check") => {
-            let checked = costs::check(count(50)?, &costs::boards()?)?;
+            let named = |b: &&smidgen::device::Board| arguments.len() < 3 || arguments[2..].contains(&b.name);
+            let boards: Vec<_> = costs::boards()?.into_iter().filter(named).collect();
+            let checked = costs::check(count(50)?, &boards)?;
             println!("{}", costs::table(&checked));
             Ok(())
         }
-        _ => bail!("kernel-costs fit [MODELS] [BOARD]... | golden | check [MODELS] | break-even"),
+        _ => bail!("kernel-costs fit [MODELS] [BOARD]... | golden | check [MODELS] [BOARD]... | break-even"),
     }
 }
