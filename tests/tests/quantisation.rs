@@ -62,11 +62,11 @@ fn scores_of_features_are_those_of_the_raw_input() {
 }
 
 /// Two kept bases leave four bytes of pairs; four outputs that come to lie where they lay are no pairs. Where they lie
-/// follows from all sizes: inputs of several lengths are tried.
+/// follows from all sizes: several numbers of classes are tried.
 #[test]
 fn outputs_may_lie_where_a_gates_pairs_lay() {
-    let there = (4..40).filter(|&n| {
-        let bytes = gated(n);
+    let there = (3..30).filter(|&classes| {
+        let bytes = gated(10, classes);
         let ops: Vec<Op> = bytes.artifact().unwrap().ops().collect();
         let (Op::Gate { y, .. }, Op::Match { x, .. }) = (ops[1], ops[ops.len() - 1]) else { panic!("{ops:?}") };
         (y.at, y.len) == (x.at, x.len)
@@ -74,8 +74,8 @@ fn outputs_may_lie_where_a_gates_pairs_lay() {
     assert!(there.count() > 0, "no graph tests any more what it should");
 }
 
-/// A mixture of two of four bases over `n` inputs, with a residual, and a table of three classes.
-fn gated(n: usize) -> Aligned {
+/// A mixture of two of four bases over `n` inputs, with a residual, and a table of classes.
+fn gated(n: usize, classes: usize) -> Aligned {
     let values = |n: usize, from: f32| (0..n).map(|i| (from + i as f32).sin()).collect::<Vec<f32>>();
     let matrix = |rows: usize, cols: usize, from: f32| Matrix::new(rows, cols, values(rows * cols, from));
     let bases = |rows: usize, cols: usize, from: f32| {
@@ -87,10 +87,10 @@ fn gated(n: usize) -> Aligned {
         graph::Op::Gate { x: 0, w: matrix(4, n, 0.3), c: values(4, 0.7), keep: 2, temperature: 4.0 },
         graph::Op::Dense { x: 0, w: matrix(4, n, 1.1), b: values(4, 0.2), relu: false },
         graph::Op::Mix { x: 0, gate: 1, base: Some(2), v: Some(bases(4, n, 2.0)), u: bases(4, 4, 3.0) },
-        graph::Op::Match { x: 3, rows: matrix(3, 4, 5.0), handicaps: vec![0.0; 3] },
+        graph::Op::Match { x: 3, rows: matrix(classes, 4, 5.0), handicaps: vec![0.0; classes] },
     ];
     let nodes = nodes.into_iter().map(|op| graph::Node { name: "node".into(), op }).collect();
-    let classes = (0..3).map(|c| graph::Class { name: format!("c{c}"), seen: true }).collect();
+    let classes = (0..classes).map(|c| graph::Class { name: format!("c{c}"), seen: true }).collect();
     let graph = graph::Graph { family: "test".into(), input: graph::Input::Vector(n), nodes, classes };
     let inputs: Vec<Vec<f32>> = (0..50).map(|i| values(n, i as f32).iter().map(|v| v * 1500.0).collect()).collect();
     export(&graph, &inputs, &Description::default()).unwrap().bytes
