@@ -174,7 +174,11 @@ fn of_model(path: &Path, board: &Board, place: &Place) -> Result<Result<Row, Str
     let manifest = artifact.manifest();
     let provenance: Provenance = postcard::from_bytes(manifest.provenance)?;
     let held = find(manifest.family)?.samples(&provenance, None, place)?.spread(INPUTS);
-    let ours = most(board, &model, &held.inputs)?;
+    // A board may refuse what it has no instructions for; the others are counted all the same.
+    let ours = match most(board, &model, &held.inputs) {
+        Ok(ours) => ours,
+        Err(error) => return Ok(Err(format!("{error:#}"))),
+    };
     let core = infer::core(&board.core)?;
     let (estimate, bound) = (cost::estimate(&artifact, core), cost::instructions(&artifact, core));
     let estimate = Estimate { instructions: estimate.into(), bound: bound.into() };
