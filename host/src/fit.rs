@@ -9,6 +9,12 @@
 //! the test samples; those of the front are then trained whole, tested and counted, so that predictions stand
 //! beside measurements.
 
+mod budget;
+mod quality;
+
+pub use budget::{Budget, Cost};
+pub use quality::{Metric, Quality};
+
 use anyhow::{Context, Result, ensure};
 
 use crate::compress::{self, Aligned, Layout};
@@ -17,7 +23,6 @@ use crate::engine::in_parallel;
 use crate::family::{Export, Place};
 use crate::infer::{self, description};
 use crate::interrupt;
-use crate::output::thousands;
 use crate::verify;
 
 /// What a family offers to a search.
@@ -74,108 +79,12 @@ pub struct Candidate {
     pub sets: Vec<String>,
 }
 
-/// What quality is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Metric {
-    /// `accuracy`, `T1`, `mean square error`, …
-    pub name: String,
-    /// A share, shown in %; else a loss, less of which is better.
-    pub share: bool,
-}
-
-impl Metric {
-    /// A figure as a reader sees it: a share in %, a loss by its power of ten.
-    pub fn figure(&self, value: f64) -> String {
-        if self.share { format!("{:.1}", 100.0 * value) } else { format!("{value:.2e}") }
-    }
-
-    /// Its name, with the unit.
-    pub fn title(&self) -> String {
-        if self.share { format!("{}, %", self.name) } else { self.name.clone() }
-    }
-}
-
-/// A figure, and where it comes from.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Quality {
-    /// In the metric's unit.
-    pub value: f64,
-    /// Standard deviation over the seeds of trainings, where there were several.
-    pub deviation: Option<f64>,
-    /// Extrapolated by a law from smaller networks, not trained.
-    pub by_law: bool,
-}
-
-impl Quality {
-    /// The mean over seeds, with its deviation.
-    pub fn of_seeds(values: &[f64]) -> Quality {
-        let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let square = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
-        let deviation = (values.len() > 1).then(|| (square / (n - 1.0)).sqrt());
-        Quality { value: mean, deviation, by_law: false }
-    }
-
-    /// The figure in words: `79.8 % ± 1.2`, and whether a law gave it.
-    pub fn in_words(&self, metric: &Metric) -> String {
-        let deviation = self.deviation.map_or(String::new(), |d| format!(" ± {}", metric.figure(d)));
-        metric.figure(self.value) + &deviation + if self.by_law { " by law" } else { "" }
-    }
-}
-
 /// A candidate that was trained whole.
 pub struct Trained {
     /// Its graph.
     pub export: Export,
     /// A few raw samples that training held out, to count instructions on.
     pub inputs: Vec<Vec<i16>>,
-}
-
-/// What a model may cost on a board.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
-    /// Bytes of the artifact.
-    pub flash: u32,
-    /// Bytes of the arena.
-    pub arena: u32,
-    /// From the last sample to the scores.
-    pub instructions: Option<u32>,
-}
-
-impl Budget {
-    /// The board's slot and arena, or what is asked for where that is less.
-    pub fn of(board: &Board, flash: Option<u32>, arena: Option<u32>, instructions: Option<u32>) -> Budget {
-        let least = |most: u32, asked: Option<u32>| asked.map_or(most, |asked| asked.min(most));
-        Budget { flash: least(board.slots.bytes, flash), arena: least(board.ram.arena, arena), instructions }
-    }
-
-    /// `at most 96,256 bytes of flash, 8,192 of arena`
-    pub fn in_words(&self) -> String {
-        let instructions = self.instructions.map(|most| format!(", {} instructions", thousands(most.into())));
-        format!(
-            "at most {} bytes of flash, {} of arena{}",
-            thousands(self.flash.into()),
-            thousands(self.arena.into()),
-            instructions.unwrap_or_default()
-        )
-    }
-
-    fn holds(&self, cost: &Cost) -> bool {
-        cost.flash <= self.flash && cost.arena <= self.arena && self.instructions.is_none_or(|most| cost.bound <= most)
-    }
-}
-
-/// What a model costs on a board.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cost {
-    /// Bytes of the artifact.
-    pub flash: u32,
-    /// Bytes of the arena.
-    pub arena: u32,
-    /// From the last sample to the scores.
-    pub instructions: u32,
-    /// The same at most: what the artifact states.
-    pub bound: u32,
 }
 
 /// A candidate on the front.

@@ -10,8 +10,9 @@ use crate::artifact::{Artifact, LABEL_ON, Sampler, VALUE_ONE};
 use crate::fixed::{Row, requant_i8};
 use crate::kernel::Kernel;
 use crate::op::{Op, Region, Width};
+use crate::regions::{element, get, i8s};
 use crate::restart::{Denoiser, Position};
-use crate::run::{Error, Runner, element, get, i8s, walk};
+use crate::run::{Error, Runner, walk};
 
 /// How far a sample has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

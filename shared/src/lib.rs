@@ -15,6 +15,7 @@ pub mod kernel;
 mod monitor;
 pub mod noise;
 pub mod op;
+mod regions;
 pub mod restart;
 pub mod run;
 pub mod teach;

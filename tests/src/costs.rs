@@ -1,5 +1,6 @@
 //! Counts beside the cost model: of models that the fit saw, and of models that it has not seen.
 
+pub mod break_even;
 pub mod fit;
 pub mod golden;
 

@@ -1,6 +1,6 @@
 //! Float graph against its int8 artifact.
 
-use smidgen::compress::{Description, Exported, Layout, export};
+use smidgen::compress::{Aligned, Description, Exported, Layout, export};
 use smidgen::graph::{self, Matrix};
 use smidgen::infer::{Host, Oracle};
 use smidgen_shared::op::{self, Op};
@@ -61,30 +61,39 @@ fn scores_of_features_are_those_of_the_raw_input() {
     }
 }
 
-/// Two kept bases leave four bytes of pairs; four outputs that come to lie where they lay are no pairs.
+/// Two kept bases leave four bytes of pairs; four outputs that come to lie where they lay are no pairs. Where they lie
+/// follows from all sizes: several numbers of classes are tried.
 #[test]
 fn outputs_may_lie_where_a_gates_pairs_lay() {
+    let there = (3..30).filter(|&classes| {
+        let bytes = gated(10, classes);
+        let ops: Vec<Op> = bytes.artifact().unwrap().ops().collect();
+        let (Op::Gate { y, .. }, Op::Match { x, .. }) = (ops[1], ops[ops.len() - 1]) else { panic!("{ops:?}") };
+        (y.at, y.len) == (x.at, x.len)
+    });
+    assert!(there.count() > 0, "no graph tests any more what it should");
+}
+
+/// A mixture of two of four bases over `n` inputs, with a residual, and a table of classes.
+fn gated(n: usize, classes: usize) -> Aligned {
     let values = |n: usize, from: f32| (0..n).map(|i| (from + i as f32).sin()).collect::<Vec<f32>>();
     let matrix = |rows: usize, cols: usize, from: f32| Matrix::new(rows, cols, values(rows * cols, from));
     let bases = |rows: usize, cols: usize, from: f32| {
         (0..4).map(|k| (matrix(rows, cols, from + k as f32), values(rows, from))).collect::<Vec<_>>()
     };
-    let standardise = graph::Op::Standardise { mean: vec![0.0; 10], deviation: vec![700.0; 10], clip: 3.0 };
+    let standardise = graph::Op::Standardise { mean: vec![0.0; n], deviation: vec![700.0; n], clip: 3.0 };
     let nodes = [
         standardise,
-        graph::Op::Gate { x: 0, w: matrix(4, 10, 0.3), c: values(4, 0.7), keep: 2, temperature: 4.0 },
-        graph::Op::Dense { x: 0, w: matrix(4, 10, 1.1), b: values(4, 0.2), relu: false },
-        graph::Op::Mix { x: 0, gate: 1, base: Some(2), v: Some(bases(4, 10, 2.0)), u: bases(4, 4, 3.0) },
-        graph::Op::Match { x: 3, rows: matrix(3, 4, 5.0), handicaps: vec![0.0; 3] },
+        graph::Op::Gate { x: 0, w: matrix(4, n, 0.3), c: values(4, 0.7), keep: 2, temperature: 4.0 },
+        graph::Op::Dense { x: 0, w: matrix(4, n, 1.1), b: values(4, 0.2), relu: false },
+        graph::Op::Mix { x: 0, gate: 1, base: Some(2), v: Some(bases(4, n, 2.0)), u: bases(4, 4, 3.0) },
+        graph::Op::Match { x: 3, rows: matrix(classes, 4, 5.0), handicaps: vec![0.0; classes] },
     ];
     let nodes = nodes.into_iter().map(|op| graph::Node { name: "node".into(), op }).collect();
-    let classes = (0..3).map(|c| graph::Class { name: format!("c{c}"), seen: true }).collect();
-    let graph = graph::Graph { family: "test".into(), input: graph::Input::Vector(10), nodes, classes };
-    let inputs: Vec<Vec<f32>> = (0..50).map(|i| values(10, i as f32).iter().map(|v| v * 1500.0).collect()).collect();
-    let bytes = export(&graph, &inputs, &Description::default()).unwrap().bytes;
-    let ops: Vec<Op> = bytes.artifact().unwrap().ops().collect();
-    let (Op::Gate { y, .. }, Op::Match { x, .. }) = (ops[1], ops[ops.len() - 1]) else { panic!("{ops:?}") };
-    assert_eq!((y.at, y.len), (x.at, x.len), "the graph no longer tests what it should");
+    let classes = (0..classes).map(|c| graph::Class { name: format!("c{c}"), seen: true }).collect();
+    let graph = graph::Graph { family: "test".into(), input: graph::Input::Vector(n), nodes, classes };
+    let inputs: Vec<Vec<f32>> = (0..50).map(|i| values(n, i as f32).iter().map(|v| v * 1500.0).collect()).collect();
+    export(&graph, &inputs, &Description::default()).unwrap().bytes
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub fn run(args: &ExportArgs, place: &Place) -> Result<()> {
     };
     if let Some(board) = board.filter(|_| layout == compress::Layout::Auto) {
         place.output.line(format!(
-            "matrices for {} ({}), where something else must save instructions and cost no bytes; a lower rank may err {} %:",
+            "matrices for {} ({}): full and dense, unless something else saves instructions and costs no more bytes; a lower rank may bring an error of {} % of the outputs:",
             board.name,
             board.core,
             100.0 * args.error

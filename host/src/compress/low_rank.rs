@@ -235,7 +235,7 @@ mod tests {
         let thin = thin.unwrap();
         assert!(thin.instructions < dense.instructions && thin.bytes < dense.bytes && thin.error <= 0.02);
         assert_eq!(exported.bytes.len(), thin.bytes);
-        assert!(decided[0].to_string().contains("rank 3 is enough"), "{}", decided[0]);
+        assert!(decided[0].to_string().contains("low-rank, rank 3"), "{}", decided[0]);
     }
 
     #[test]

@@ -78,9 +78,8 @@ impl fmt::Display for Choice {
             thousands(chosen.instructions)
         )?;
         write!(f, "{} bytes; {share:.1} % of its weights are not 0", thousands(chosen.bytes))?;
-        let other =
-            |c: &Cost| format!("{} would take {} and {}", c.name(), thousands(c.instructions), thousands(c.bytes));
-        write!(f, "; {}", others.iter().map(other).collect::<Vec<_>>().join(", "))
+        let other = |c: &Cost| format!("{} {} and {}", c.name(), thousands(c.instructions), thousands(c.bytes));
+        write!(f, "; others: {}", others.iter().map(other).collect::<Vec<_>>().join(", "))
     }
 }
 

@@ -28,7 +28,7 @@ fn unknown_names_get_the_nearest() {
 fn settings_are_checked() {
     let dir = tempfile::tempdir().unwrap();
     let cases = [
-        ("spar rotations=4", "dataset spar has no setting \"rotations\"; it has none"),
+        ("spar rotations=4", "dataset spar has no setting \"rotations\"; it has generalised"),
         ("dsads turns=4", "no setting \"turns\"; it has rotations, rotation_seed"),
         ("dsads rotations=3", "rotations: expected 1 or 4, got \"3\""),
         ("dsads rotation_seed=x", "rotation_seed: expected a whole number, got \"x\""),

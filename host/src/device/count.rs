@@ -63,7 +63,10 @@ pub fn stretches(firmware: &Firmware) -> Result<Vec<(&'static str, u64, u64)>> {
 }
 
 /// The compiled plugin for this QEMU.
-fn plugin(qemu: &str) -> Result<PathBuf> {
+///
+/// # Errors
+/// Where there is no compiler, or QEMU takes no plugins.
+pub fn plugin(qemu: &str) -> Result<PathBuf> {
     let api = plugin_api(&super::qemu::version(qemu)?)?;
     let cache = cache_folder()?;
     let digest = Sha256::digest(SOURCE.as_bytes());

@@ -25,7 +25,7 @@ mod update;
 
 pub use board::{Board, Budget, Flash, Machine, Ram, Slots, Store};
 pub use classes::{Class, Room, to_int16};
-pub use count::{Counts, arguments as count_arguments};
+pub use count::{Counts, arguments as count_arguments, plugin as count_plugin};
 pub use explain::{Explanation, kept, score_of};
 pub use fault::in_words;
 pub use firmware::{Firmware, boards_folder, cargo};

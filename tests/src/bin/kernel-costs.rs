@@ -2,7 +2,9 @@
 //!
 //! `kernel-costs fit [MODELS] [BOARD]...` counts random models operator by operator on a board of every core and fits
 //! shared/src/cost/table.rs to them, of these boards' cores alone where some are named; `kernel-costs golden` writes
-//! tests/golden/kernels.json; `kernel-costs check [MODELS]` sets estimates and bounds beside counts of models that the fit has not seen.
+//! tests/golden/kernels.json; `kernel-costs check [MODELS] [BOARD]...` sets estimates and
+//! bounds beside counts of models that the fit has not seen;
+//! `kernel-costs break-even` says up to which density matrices are stored sparse, with counts.
 
 use anyhow::{Context, Result, bail};
 use smidgen_tests::costs;
@@ -16,11 +18,17 @@ fn main() -> Result<()> {
     match arguments.first().map(String::as_str) {
         Some("fit") => costs::fit::write(count(240)?, arguments.get(2..).unwrap_or(&[])),
         Some("golden") => costs::golden::write(),
+        Some("break-even") => {
+            println!("{}", costs::break_even::table()?);
+            Ok(())
+        }
         Some("check") => {
-            let checked = costs::check(count(50)?, &costs::boards()?)?;
+            let named = |b: &&smidgen::device::Board| arguments.len() < 3 || arguments[2..].contains(&b.name);
+            let boards: Vec<_> = costs::boards()?.into_iter().filter(named).collect();
+            let checked = costs::check(count(50)?, &boards)?;
             println!("{}", costs::table(&checked));
             Ok(())
         }
-        _ => bail!("kernel-costs fit [MODELS] [BOARD]... | golden | check [MODELS]"),
+        _ => bail!("kernel-costs fit [MODELS] [BOARD]... | golden | check [MODELS] [BOARD]... | break-even"),
     }
 }

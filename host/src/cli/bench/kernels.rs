@@ -16,7 +16,7 @@ use crate::compress::{Aligned, pack};
 use crate::counting::bare::{self, Alone};
 use crate::counting::cycles;
 use crate::counting::workload::{ALL, Part, Workload};
-use crate::device::{Board, Firmware, qemu_version};
+use crate::device::{Board, Firmware, count_plugin, qemu_version};
 use crate::family::{Place, find};
 use crate::output::thousands;
 use crate::{infer, verify};
@@ -86,8 +86,8 @@ pub fn measure(args: &KernelsArgs, place: &Place) -> Result<Measured> {
     }
     anyhow::ensure!(!measured.rows.is_empty(), "nothing was counted: {}", reasons(&measured.absent));
     measured.versions.push(("rustc".into(), crate::counting::compiler()));
+    measured.absent.extend(absent.lines(&measured));
     if !args.alone {
-        measured.absent.extend(absent.lines(&measured));
         peers::versions(&mut measured);
     }
     measured.rows[0].notes.push(
@@ -111,6 +111,11 @@ fn of_workload(workload: &Workload, board: &Board, args: &KernelsArgs, absent: &
     for (i, part) in parts.iter().enumerate() {
         let Part { model, inputs } = part;
         ours += most(board, model, &inputs[..INPUTS])?;
+        // An image of the kernels alone is counted by the plugin, or not at all.
+        if let Err(why) = count_plugin(&board.machine()?.qemu) {
+            absent.add("the kernels alone", format!("{} on {}", workload.name, board.name), &why);
+            continue;
+        }
         let kernels = bare::count(board, part, &format!("{}-{i}", workload.name.to_lowercase()))?;
         alone = Some(alone.map_or(kernels, |before| before.and(kernels)));
     }

@@ -30,7 +30,8 @@ fn between(there: &str, tables: &str) -> String {
 
 fn table(header: &[String], rows: &[Vec<String>]) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let rule: Vec<String> = (0..header.len()).map(|i| if i == 0 { "---".into() } else { "---:".into() }).collect();
+    let words = |i: usize| i == 0 || ["board", "holds"].contains(&header[i].as_str());
+    let rule: Vec<String> = (0..header.len()).map(|i| if words(i) { "---".into() } else { "---:".into() }).collect();
     rows.iter().fold(line(header) + &line(&rule), |text, row| text + &line(row))
 }
 
@@ -86,7 +87,7 @@ fn tables(measured: &Measured, date: &str) -> String {
         text += &parts(&workloads);
     }
     if workloads.iter().any(|(row, _)| !row.peers.is_empty()) {
-        text += "\n### Peers\n\nIn brackets: by how much it takes more than our whole answer.\n";
+        text += "\n### Peers\n\nIn brackets: as a multiple of our whole answer.\n";
     }
     for board in &boards {
         let of_board = workloads.iter().filter(|(_, work)| work.board == *board);
@@ -166,7 +167,7 @@ fn date(mut days: u64) -> String {
         ("November", 30),
         ("December", 31),
     ];
-    let leap = |year: u64| u64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
+    let leap = |year: u64| u64::from(year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)));
     let mut year = 1970;
     while days >= 365 + leap(year) {
         days -= 365 + leap(year);

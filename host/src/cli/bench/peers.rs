@@ -84,6 +84,11 @@ const ALL: [(&str, Count); 4] = [
 pub struct Absent(Vec<(&'static str, String, String)>);
 
 impl Absent {
+    /// `who` is not there for `place`, a workload on a board.
+    pub fn add(&mut self, who: &'static str, place: String, why: &anyhow::Error) {
+        self.0.push((who, place, format!("{why:#}")));
+    }
+
     /// A line for each peer and reason; where it lacks on some boards or workloads alone, with their names.
     pub fn lines(&self, measured: &Measured) -> Vec<(String, String)> {
         let mut lines: Vec<(String, String)> = Vec::new();
@@ -109,7 +114,7 @@ pub fn counted(workload: &Workload, board: &Board, folder: &Path, absent: &mut A
         match jobs.iter().map(count).sum::<Result<u64>>() {
             Ok(instructions) => found.push((name.to_string(), instructions as f64)),
             Err(error) => {
-                absent.0.push((name, format!("{} on {}", workload.name, board.name), format!("{error:#}")));
+                absent.add(name, format!("{} on {}", workload.name, board.name), &error);
             }
         }
     }
