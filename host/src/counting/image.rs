@@ -60,11 +60,15 @@ pub fn count_image(board: &Board, elf: &Path) -> Result<Counted> {
         }
     };
     let stack_bytes = run();
+    let ended = child.try_wait()?.is_some();
     // Both may fail only because it has ended meanwhile.
     let _ = child.kill();
     let _ = child.wait();
     let stack_bytes = stack_bytes?;
-    let instructions = counts.finish.first().copied().context("it does not come to an end")?;
+    let instructions = counts.finish.first().copied().with_context(|| match ended {
+        true => "the core locks up before the end, as it does where the stack leaves the RAM",
+        false => "it does not come to an end",
+    })?;
     ensure!(counts.push.len() == 1, "its scores are not those expected");
     Ok(Counted { instructions, stack_bytes })
 }

@@ -80,7 +80,7 @@ pub fn measure(args: &KernelsArgs, place: &Place) -> Result<Measured> {
         for path in &args.models {
             match of_model(path, board, place)? {
                 Ok(row) => measured.rows.push(row),
-                Err(why) => measured.absent.push((format!("{} on {}", path.display(), board.name), why)),
+                Err(why) => measured.absent.push((format!("{} on {}", stem(path), board.name), why)),
             }
         }
     }
@@ -159,6 +159,11 @@ fn most(board: &Board, model: &Aligned, inputs: &[Vec<i16>]) -> Result<u64> {
     counts.finish.into_iter().max().context("nothing was counted")
 }
 
+/// A model's name: its file's.
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(|| path.display().to_string(), |stem| stem.to_string_lossy().into_owned())
+}
+
 /// A model from a file, packed for the board, on samples that its training held out; the reason where the board does
 /// not take it.
 fn of_model(path: &Path, board: &Board, place: &Place) -> Result<Result<Row, String>> {
@@ -190,7 +195,7 @@ fn of_model(path: &Path, board: &Board, place: &Place) -> Result<Result<Row, Str
         if estimate.bound < ours { ", which does not hold" } else { "" }
     );
     let macs: u32 = artifact.ops().map(|op| cost::macs(&op)).sum();
-    let stem = path.file_stem().map_or_else(|| path.display().to_string(), |s| s.to_string_lossy().into_owned());
+    let stem = stem(path);
     let work = Work {
         subject: stem.clone(),
         board: board.name.clone(),
