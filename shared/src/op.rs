@@ -60,7 +60,7 @@ pub enum Op {
     Standardise { y: Region, rows: u32 },
     /// `y = x / rms(x)`: `y_i = clamp((x_i·R + 2¹⁵) >> 16, −127, 127)`, `R = 256·gain / isqrt(256·Σx²)`.
     UnitRms { x: Region, y: Region, gain: u32 },
-    /// `y_i = clamp(requant(Σ_j w_ij x_j + b_i, m_i))`, lower limit 0 when `relu`.
+    /// `y_i = clamp(requant(Σ_j w_ij x_j + b_i, m_i))`, lower limit 0 when `relu`, which takes int8 outputs.
     Dense { x: Region, y: Region, width: Width, relu: bool, weights: u32, rows: u32 },
     /// `y = U(Vx + b) + c` with the int8 vector between them in `z` (r elements).
     LowRank { x: Region, z: Region, y: Region, width: Width, v: u32, v_rows: u32, u: u32, u_rows: u32 },

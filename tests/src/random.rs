@@ -1,9 +1,12 @@
 //! Random models of every operator, shape and input: what the cost model is fitted to, and tried on.
 
+use std::sync::LazyLock;
+
 use smidgen::compress::{Aligned, Description, export};
+use smidgen::data::load;
 use smidgen::device::Board;
 use smidgen::graph::{Class, Graph, Input, Node, Op, Smooth};
-use smidgen::infer::description;
+use smidgen::infer::{description, raw};
 use smidgen::program::{Program, Step, Watched};
 use smidgen_shared::features::{self, MAX_CHANNELS, Spec, Stats};
 use smidgen_shared::kernel::Packing;
@@ -20,6 +23,8 @@ pub struct Model {
     pub name: String,
 }
 
+/// Channels of spar's windows.
+const SPAR_CHANNELS: usize = 6;
 /// Inputs of a model.
 const INPUTS: usize = 24;
 
@@ -107,7 +112,8 @@ fn tokens(r: &mut Lcg, weights: usize) -> Made {
     (layers(r, Input::Vector(count), nodes, count * dim, weights), inputs, raw)
 }
 
-/// Windows of sines, noise and drift, as sensors give them.
+/// Windows of sines, noise and drift, or recorded ones of spar: the steps of a division in software depend on what is
+/// divided, and a motion's sums differ from a sine's.
 fn windows(r: &mut Lcg, weights: usize) -> Made {
     let spec = loop {
         let stats = r.one_of(&[Stats::CHEAP, Stats::WRIST, Stats::RICH, Stats(1), Stats(2), Stats(4 | 1024), Stats(0)]);
@@ -118,7 +124,9 @@ fn windows(r: &mut Lcg, weights: usize) -> Made {
         }
     };
     let channels = usize::from(spec.channels);
-    let raw: Vec<Vec<i16>> = (0..INPUTS).map(|_| window(r, &spec)).collect();
+    let recorded = r.draw() < 0.0;
+    let raw: Vec<Vec<i16>> =
+        (0..INPUTS).map(|_| if recorded { recording(r, &spec) } else { window(r, &spec) }).collect();
     let taken = |samples: &Vec<i16>| {
         let mut state = vec![0; spec.state_words()];
         features::begin(&spec, &mut state);
@@ -137,6 +145,17 @@ fn windows(r: &mut Lcg, weights: usize) -> Made {
     let first = Op::Standardise { deviation: deviation.collect(), mean, clip: 3.0 };
     let nodes = vec![Node { name: format!("{channels} channels, stats {:#x}", spec.stats.0), op: first }];
     (layers(r, Input::Window(spec), nodes, n, weights), calibration, raw)
+}
+
+/// A window of spar cut to length; channels beyond its six are those from the first on again.
+fn recording(r: &mut Lcg, spec: &Spec) -> Vec<i16> {
+    static WINDOWS: LazyLock<Vec<Vec<i16>>> = LazyLock::new(|| {
+        let dataset = load("spar", None).expect("spar is embedded");
+        (0..dataset.len()).map(|i| raw(&dataset, i).expect("a window of it")).collect()
+    });
+    let window = &WINDOWS[r.range(0, WINDOWS.len())];
+    let steps = window.chunks_exact(SPAR_CHANNELS).take(spec.window.into());
+    steps.flat_map(|step| (0..usize::from(spec.channels)).map(|c| step[c % SPAR_CHANNELS])).collect()
 }
 
 fn window(r: &mut Lcg, spec: &Spec) -> Vec<i16> {

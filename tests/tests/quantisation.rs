@@ -3,7 +3,7 @@
 use smidgen::compress::{Aligned, Description, Exported, Layout, export};
 use smidgen::graph::{self, Matrix};
 use smidgen::infer::{Host, Oracle};
-use smidgen_shared::op::{self, Op};
+use smidgen_shared::op::{self, Op, Width};
 use smidgen_tests::{artifact, graph, pruned_mlp, token_artifact, tokens};
 
 fn raw(input: &[f32]) -> Vec<i16> {
@@ -94,6 +94,35 @@ fn gated(n: usize, classes: usize) -> Aligned {
     let graph = graph::Graph { family: "test".into(), input: graph::Input::Vector(n), nodes, classes };
     let inputs: Vec<Vec<f32>> = (0..50).map(|i| values(n, i as f32).iter().map(|v| v * 1500.0).collect()).collect();
     export(&graph, &inputs, &Description::default()).unwrap().bytes
+}
+
+/// Scores of a ReLU are int8, and none is below 0.
+#[test]
+fn a_graph_may_end_in_a_relu() {
+    let values = |n: usize, from: f32| (0..n).map(|i| (from + i as f32).sin()).collect::<Vec<f32>>();
+    let standardise = graph::Op::Standardise { mean: vec![0.0; 10], deviation: vec![700.0; 10], clip: 3.0 };
+    let last = graph::Op::Dense { x: 0, w: Matrix::new(12, 10, values(120, 0.3)), b: values(12, 0.7), relu: true };
+    let nodes = [standardise, last].into_iter().map(|op| graph::Node { name: "node".into(), op }).collect();
+    let graph = graph::Graph { family: "test".into(), input: graph::Input::Vector(10), nodes, classes: vec![] };
+    let inputs: Vec<Vec<f32>> =
+        (0..50).map(|i| values(10, i as f32).iter().map(|v| (v * 1500.0).round()).collect()).collect();
+    let bytes = export(&graph, &inputs, &Description::default()).unwrap().bytes;
+    let artifact = bytes.artifact().unwrap();
+    let Some(Op::Dense { width: Width::I8, relu: true, .. }) = artifact.ops().last() else { panic!("no ReLU is left") };
+    let mut arena = Vec::new();
+    let mut host = Host::new(artifact, &mut arena).unwrap();
+    let (mut positive, mut off) = (0, 0f32);
+    let reach = inputs.iter().flat_map(|input| graph.run(input).pop().unwrap()).fold(0f32, f32::max);
+    for input in &inputs {
+        let raw: Vec<i16> = input.iter().map(|&v| v as i16).collect();
+        let scores = host.answer(&raw).unwrap().scores;
+        for (score, truth) in scores.iter().map(|&byte| byte as i8).zip(graph.run(input).pop().unwrap()) {
+            assert!(score >= 0, "{score}");
+            positive += usize::from(score > 0);
+            off = off.max((f32::from(score) / 127.0 - truth / reach).abs());
+        }
+    }
+    assert!(positive > 0 && off < 0.05, "{positive} above 0, {off} of the reach off");
 }
 
 #[test]

@@ -145,7 +145,8 @@ fn formats(graph: &Graph, ranges: &Ranges) -> Vec<Format> {
                 int16(reach.fold(ranges.maximum[i], f32::max) * 1.25)
             }
             graph::Op::Mix { base: Some(base), .. } => formats[*base],
-            graph::Op::Dense { .. } | graph::Op::LowRank { .. } | graph::Op::Mix { .. } if i == last => {
+            // A ReLU's outputs are int8, scores or not.
+            graph::Op::Dense { relu: false, .. } | graph::Op::LowRank { .. } | graph::Op::Mix { .. } if i == last => {
                 int16(ranges.maximum[i] * 1.25)
             }
             _ => int8(ranges.reach[i]),
@@ -248,6 +249,7 @@ fn quantise(
         }
         graph::Op::Poly(_) => anyhow::bail!("laws are watched by a graph of that one node"),
         graph::Op::Dense { x, w, b, relu } => {
+            ensure!(!relu || width == Width::I8, "a mixture adds to a ReLU's outputs: put a layer without one between");
             let (x, x_scale) = x_of(x)?;
             let (q, rows) = layer(w, b, x_scale, |_| scale)?;
             let shape = Shape { x, y, width, relu: *relu };

@@ -154,8 +154,8 @@ fn check_shapes(artifact: &Artifact<'_>, i: usize, op: &Op) -> Result<(), Error>
             no_extremes(artifact.i8s(table, 256)?)?;
             same(x, y)
         }
-        Op::Dense { x, y, width, weights, rows, .. } => {
-            narrow(width)?;
+        Op::Dense { x, y, width, relu, weights, rows } => {
+            rectified(width, relu)?;
             layer(artifact, x.len, y.len, weights, rows)
         }
         Op::LowRank { x, z, y, width, v, v_rows, u, u_rows } => {
@@ -187,8 +187,8 @@ fn check_shapes(artifact: &Artifact<'_>, i: usize, op: &Op) -> Result<(), Error>
             }
             scores(artifact, x.len, y.len, weights, rows)
         }
-        Op::Sparse { x, y, width, layout, groups, counts, entries, rows, .. } => {
-            narrow(width)?;
+        Op::Sparse { x, y, width, relu, layout, groups, counts, entries, rows } => {
+            rectified(width, relu)?;
             if layout == Layout::Pairs && artifact.packing() != Packing::HighLow {
                 return Err(Error::BadShape);
             }
@@ -298,6 +298,11 @@ fn overlap((a, aw): (Region, Width), (b, bw): (Region, Width)) -> bool {
 
 fn narrow(width: Width) -> Result<(), Error> {
     if width == Width::I32 { Err(Error::BadShape) } else { Ok(()) }
+}
+
+/// A ReLU's outputs are int8: kernels have no lower limit of int16 but −32767.
+fn rectified(width: Width, relu: bool) -> Result<(), Error> {
+    if relu && width != Width::I8 { Err(Error::BadShape) } else { narrow(width) }
 }
 
 fn product(a: u32, b: u32) -> Result<u32, Error> {

@@ -44,6 +44,18 @@ pub const fn group_weights(layout: Layout, n_in: usize) -> usize {
     }
 }
 
+/// The first columns of `x`, as many as a byte can name, copied where there are fewer: what is behind them is 0.
+#[inline(always)]
+pub(super) fn window<'a>(x: &'a [i8], copy: &'a mut [i8; WINDOW]) -> &'a [i8; WINDOW] {
+    if let Some(x) = x.first_chunk() {
+        return x;
+    }
+    for (to, &from) in copy.iter_mut().zip(x) {
+        *to = from;
+    }
+    copy
+}
+
 /// Windows of the order of `n_in` columns.
 pub const fn windows(n_in: usize) -> usize {
     n_in.div_ceil(WINDOW)
@@ -252,10 +264,7 @@ pub(super) fn portable(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, &[
     }
     // A copy that every byte lies in: 256 bytes of stack.
     let mut copy = [0i8; WINDOW];
-    if let Some(to) = copy.get_mut(..x.len()) {
-        to.copy_from_slice(x);
-    }
-    let x = &copy;
+    let x = window(x, &mut copy);
     match matrix.layout {
         Layout::Csr => by_row(matrix, each, |run| {
             let mut sum = 0;

@@ -1,31 +1,45 @@
 //! The tables of docs/results/kernels.md, as `bench kernels -o FILE` writes them.
 
+use std::io::ErrorKind;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use time::OffsetDateTime;
 
 use super::{Measured, Row, Work};
 use crate::output::thousands;
+use crate::report::write_atomic;
 
 /// What stands between these marks in a file is written anew.
 const MARKS: [&str; 2] = ["<!-- bench kernels: begin -->", "<!-- bench kernels: end -->"];
 
-/// Writes the tables to `file`.
+/// Writes the tables between the marks of `file`, or a file of their own where there is none.
+///
+/// # Errors
+/// A file without marks, which is left as it is; one that can't be read or written.
 pub fn write(file: &Path, measured: &Measured) -> Result<()> {
-    let there = std::fs::read_to_string(file).unwrap_or_default();
-    let text = between(&there, &tables(measured, &today()));
-    std::fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
+    let there = match std::fs::read_to_string(file) {
+        Ok(there) => there,
+        Err(error) if error.kind() == ErrorKind::NotFound => MARKS.join("\n") + "\n",
+        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", file.display())),
+    };
+    let tables = tables(measured, &OffsetDateTime::now_utc().date().to_string());
+    let Some(text) = between(&there, &tables) else {
+        bail!(
+            "{} has no lines `{}` for the tables to stand between; add them, or name a new file",
+            file.display(),
+            MARKS.join("` and `")
+        )
+    };
+    write_atomic(file, text.as_bytes())
 }
 
-/// `there` with the tables between its marks; the tables and marks alone where it has none.
-fn between(there: &str, tables: &str) -> String {
+/// `there` with the tables between its marks; nothing where it has none.
+fn between(there: &str, tables: &str) -> Option<String> {
     let [begin, end] = MARKS;
-    let (before, after) = there
-        .split_once(begin)
-        .and_then(|(before, rest)| Some((before, rest.split_once(end)?.1)))
-        .unwrap_or(("", "\n"));
-    format!("{before}{begin}\n{tables}{end}{after}")
+    let (before, rest) = there.split_once(begin)?;
+    let (_, after) = rest.split_once(end)?;
+    Some(format!("{before}{begin}\n{tables}{end}{after}"))
 }
 
 fn table(header: &[String], rows: &[Vec<String>]) -> String {
@@ -145,67 +159,16 @@ fn name_once(name: &str, version: &str) -> String {
     if version.starts_with(name) { version.into() } else { format!("{name}: {version}") }
 }
 
-/// The date, UTC, e.g. 24 November 2026.
-fn today() -> String {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    date(seconds / 86_400)
-}
-
-/// The date of a number of days since 1 January 1970.
-fn date(mut days: u64) -> String {
-    const MONTHS: [(&str, u64); 12] = [
-        ("January", 31),
-        ("February", 28),
-        ("March", 31),
-        ("April", 30),
-        ("May", 31),
-        ("June", 30),
-        ("July", 31),
-        ("August", 31),
-        ("September", 30),
-        ("October", 31),
-        ("November", 30),
-        ("December", 31),
-    ];
-    let leap = |year: u64| u64::from(year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)));
-    let mut year = 1970;
-    while days >= 365 + leap(year) {
-        days -= 365 + leap(year);
-        year += 1;
-    }
-    let mut month = 0;
-    while month < 11 && days >= MONTHS[month].1 + leap(year) * u64::from(month == 1) {
-        days -= MONTHS[month].1 + leap(year) * u64::from(month == 1);
-        month += 1;
-    }
-    format!("{} {} {year}", days + 1, MONTHS[month].0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn days_have_their_dates() {
-        for (days, text) in [
-            (0, "1 January 1970"),
-            (58, "28 February 1970"),
-            (59, "1 March 1970"),
-            (11_016, "29 February 2000"),
-            (11_017, "1 March 2000"),
-            (20_781, "24 November 2026"),
-            (20_818, "31 December 2026"),
-        ] {
-            assert_eq!(date(days), text);
-        }
-    }
-
-    #[test]
     fn what_stands_around_the_marks_is_kept() {
         let there = format!("# A\n\n{}\nold\n{}\n\nB\n", MARKS[0], MARKS[1]);
-        let once = between(&there, "new\n");
+        let once = between(&there, "new\n").unwrap();
         assert_eq!(once, format!("# A\n\n{}\nnew\n{}\n\nB\n", MARKS[0], MARKS[1]));
-        assert_eq!(between(&once, "new\n"), once);
-        assert_eq!(between("", "new\n"), format!("{}\nnew\n{}\n", MARKS[0], MARKS[1]));
+        assert_eq!(between(&once, "new\n").as_ref(), Some(&once));
+        assert_eq!(between("# A\n", "new\n"), None);
     }
 }

@@ -15,16 +15,17 @@ use core::arch::global_asm;
 use super::csr::csr;
 use super::pairs::pairs;
 use crate::fixed::Row;
+use crate::kernel::sparse::window;
 use crate::kernel::{Kernel, Matrix, Out, Packing, Portable, Rows, Sparse, WINDOW};
 use crate::op::Layout;
 
 /// Kernels by SMLAD.
 pub struct Armv7em;
 
-/// What becomes of four sums.
+/// What becomes of sums.
 #[repr(u32)]
 #[derive(Clone, Copy)]
-enum Finish {
+pub(super) enum Finish {
     /// int8 in [0, 127]
     Relu = 0,
     /// int8 in [−127, 127]
@@ -33,6 +34,18 @@ enum Finish {
     Half = 2,
     /// int32, 256 times the sums, of four rows alone
     Sums = 3,
+}
+
+impl Finish {
+    /// Of outputs, and where they begin.
+    #[inline(always)]
+    pub(super) fn of(y: &mut Out<'_>) -> (Finish, *mut u8) {
+        match y {
+            Out::I8(y, 0) => (Finish::Relu, y.as_mut_ptr().cast()),
+            Out::I8(y, _) => (Finish::Signed, y.as_mut_ptr().cast()),
+            Out::I16(y) => (Finish::Half, y.as_mut_ptr().cast()),
+        }
+    }
 }
 
 /// What the instructions read of a layer besides weights, input and rows.
@@ -329,11 +342,7 @@ impl Kernel for Armv7em {
             return;
         }
         let Some(turns) = prepare(x, matrix, scratch) else { return };
-        let (finish, y) = match y {
-            Out::I8(y, 0) => (Finish::Relu, y.as_mut_ptr().cast()),
-            Out::I8(y, _) => (Finish::Signed, y.as_mut_ptr().cast()),
-            Out::I16(y) => (Finish::Half, y.as_mut_ptr().cast()),
-        };
+        let (finish, y) = Finish::of(y);
         let mut call = Call { turns, finish, y, left };
         // SAFETY: the matrix has `left` rows, up to a multiple of four, of `turns` times four columns, its bytes lie at
         // a multiple of 4; `scratch` has two words a turn, `rows` eight words for four rows, `y` at least `left`
@@ -352,15 +361,7 @@ impl Kernel for Armv7em {
         if let (Layout::Csr, Out::I8(y, lo), Some(_)) = (matrix.layout, &mut *y, WINDOW.checked_sub(x.len())) {
             let groups = matrix.entries.as_chunks::<8>().0;
             let mut copy = [0i8; WINDOW];
-            let x = match x.first_chunk::<WINDOW>() {
-                Some(x) => x,
-                None => {
-                    for (to, &from) in copy.iter_mut().zip(x) {
-                        *to = from;
-                    }
-                    &copy
-                }
-            };
+            let x = window(x, &mut copy);
             if csr(x, groups, matrix.counts, rows, y, *lo) {
                 return;
             }

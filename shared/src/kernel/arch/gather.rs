@@ -6,6 +6,7 @@
 use core::arch::global_asm;
 
 use crate::fixed::Row;
+use crate::kernel::sparse::window;
 use crate::kernel::{Out, Sparse, WINDOW};
 use crate::op::Layout;
 
@@ -84,15 +85,7 @@ pub fn gather(x: &[i8], matrix: &Sparse<'_>, rows: &[Row], y: &mut Out<'_>) -> b
         return false;
     }
     let mut copy = [0i8; WINDOW];
-    let x = match x.first_chunk::<WINDOW>() {
-        Some(x) => x,
-        None => {
-            for (to, &from) in copy.iter_mut().zip(x) {
-                *to = from;
-            }
-            &copy
-        }
-    };
+    let x = window(x, &mut copy);
     let groups = matrix.entries.as_chunks::<8>().0.as_ptr_range();
     let (counts, rows) = (matrix.counts.as_ptr(), rows.as_ptr());
     let call = |lo, y| Call { x: x.as_ptr(), counts, rows, left, y, lo, groups_end: groups.end };

@@ -9,6 +9,7 @@
 
 use core::arch::global_asm;
 
+use super::armv7em::Finish;
 use crate::fixed::Row;
 use crate::kernel::{Out, Sparse, WINDOW, order_len, windows};
 
@@ -34,18 +35,6 @@ struct Call {
     windows: usize,
     table: *const u32,
     y: *mut u8,
-}
-
-/// What becomes of a sum.
-#[repr(u32)]
-#[derive(Clone, Copy)]
-enum Finish {
-    /// int8 in [0, 127]
-    Relu = 0,
-    /// int8 in [−127, 127]
-    Signed = 1,
-    /// int16 in [−32767, 32767]
-    Half = 2,
 }
 
 // r0 groups, r1 the window's halfwords, r2 counts, r3 rows, r4 sum, r5 groups left, r6 positions, r7–r10 weights, r11 x,
@@ -238,11 +227,8 @@ pub fn pairs(x: &[i8], matrix: &Sparse<'_>, rows: &[Row], scratch: &mut [u32], y
     if !fits {
         return;
     }
-    let (finish, limit, y) = match y {
-        Out::I8(y, 0) => (Finish::Relu, 127, y.as_mut_ptr().cast()),
-        Out::I8(y, _) => (Finish::Signed, 127, y.as_mut_ptr().cast()),
-        Out::I16(y) => (Finish::Half, 32767, y.as_mut_ptr().cast()),
-    };
+    let limit = if matches!(y, Out::I8(..)) { 127 } else { 32767 };
+    let (finish, y) = Finish::of(y);
     let to = scratch.as_mut_ptr();
     let call = Call {
         x: x.as_ptr(),
