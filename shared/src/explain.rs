@@ -273,13 +273,13 @@ impl Sums<'_> {
 
     /// A network `U (V x + b)` of weight g/128, `U` alone where `V` is empty: its features, and V's biases.
     fn network(&mut self, network: usize, pull: &[i64], u: &Matrix<'_>, (v, v_rows): &(Matrix<'_>, Rows<'_>), g: i64) {
-        for r in 0..u.n_in {
+        for r in 0..u.n_in() {
             let mut sum = 0i64;
-            for (i, pull) in pull.iter().enumerate().take(u.n_out) {
+            for (i, pull) in pull.iter().enumerate().take(u.n_out()) {
                 sum = sum.wrapping_add(pull.wrapping_mul(u.weight(i, r).into()));
             }
             let sum = share(sum, g);
-            let Some(row) = v_rows.row(r).filter(|_| r < v.n_out) else {
+            let Some(row) = v_rows.row(r).filter(|_| r < v.n_out()) else {
                 self.feature(network, r, sum);
                 continue;
             };

@@ -46,7 +46,8 @@ pub(crate) fn i8s(bytes: &mut [u8]) -> Result<&mut [i8], Error> {
 /// Bytes as what an operator with a choice of widths writes.
 pub(crate) fn out(bytes: &mut [u8], width: Width, relu: bool) -> Result<Out<'_>, Error> {
     match width {
-        Width::I8 => Ok(Out::I8(i8s(bytes)?, if relu { 0 } else { -127 })),
+        Width::I8 if relu => Ok(Out::Relu(i8s(bytes)?)),
+        Width::I8 => Ok(Out::I8(i8s(bytes)?)),
         Width::I16 => Ok(Out::I16(bytemuck::try_cast_slice_mut(bytes).map_err(|_| Error::Corrupt)?)),
         Width::I32 => Err(Error::Corrupt),
     }

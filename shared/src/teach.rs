@@ -36,7 +36,7 @@ impl Table {
         let Some(Op::Match { x, y, weights, rows, .. }) = model.ops().last() else { return None };
         let matrix = model.matrix(weights, x.len, y.len).ok()?;
         let rows = model.rows(rows, y.len as usize).ok()?;
-        let squares = (0..matrix.n_in).map(|j| (matrix.weight(0, j) * matrix.weight(0, j)) as u32);
+        let squares = (0..matrix.n_in()).map(|j| (matrix.weight(0, j) * matrix.weight(0, j)) as u32);
         let length = isqrt(squares.fold(0u64, |sum, square| sum.wrapping_add(square.into())) << 8);
         Some(Table { x, first: (rows.first()?.multiplier, length) })
     }

@@ -33,10 +33,6 @@ use model::{INPUT, SCORES, infer, scores};
 #[allow(unused_imports)] // Sparse layers alone name it.
 use smidgen_shared::fixed::Row;
 
-/// Constants lie at multiples of 4, as kernels read them.
-#[repr(C, align(4))]
-struct Aligned<T>(T);
-
 /// Buffers that layers write in turn, and the kernels' scratch.
 struct Memory {
     a: [u32; model::A],

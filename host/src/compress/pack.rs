@@ -72,7 +72,7 @@ fn bounds(artifact: &Artifact<'_>, packing: Packing, ops: &[Op]) -> Result<(Vec<
 
 /// The bytes of a matrix in another packing.
 fn matrix(from: &Matrix<'_>, packing: Packing) -> Vec<i8> {
-    let mut bytes = vec![0; packing.bytes(from.n_out, from.n_in).unwrap_or(0)];
+    let mut bytes = vec![0; packing.bytes(from.n_out(), from.n_in()).unwrap_or(0)];
     from.repack(packing, &mut bytes);
     bytes
 }

@@ -98,7 +98,7 @@ fn model(part: &Part) -> Result<String> {
         let (from, to) = if k % 2 == 0 { ("a", "b") } else { ("b", "a") };
         buffers[(k + 1) % 2] = buffers[(k + 1) % 2].max(bytes);
         let out = |relu| match width {
-            Width::I8 => Ok(format!("Out::I8(bytes_mut(&mut m.{to}, {bytes}), {})", if relu { 0 } else { -127 })),
+            Width::I8 => Ok(format!("Out::{}(bytes_mut(&mut m.{to}, {bytes}))", if relu { "Relu" } else { "I8" })),
             Width::I16 => Ok(format!("Out::I16(shorts_mut(&mut m.{to}, {}))", region.len)),
             Width::I32 => bail!("{} ends in int32, which no layer here does", op.kind()),
         };
@@ -109,20 +109,20 @@ fn model(part: &Part) -> Result<String> {
             Op::Dense { x, y, relu, weights, rows, .. } => {
                 let matrix = artifact.matrix(weights, x.len, y.len).map_err(wrong)?;
                 let rows = artifact.packed_rows(rows, y.len).map_err(wrong)?;
-                let words = matrix.packing.scratch_words(x.len as usize);
+                let words = matrix.packing().scratch_words(x.len as usize);
                 scratch = scratch.max(words);
-                text += &constant("W", "i8", matrix.weights.len(), list(matrix.weights));
-                text += &constant("R", "i32", rows.words.len(), list(rows.words));
+                text += &constant("W", "i8", matrix.weights().len(), list(matrix.weights()));
+                text += &constant("R", "i32", rows.words().len(), list(rows.words()));
                 writeln!(
                     text,
-                    "static M{k}: Matrix<'static> = Matrix {{ packing: Packing::{:?}, n_out: {}, n_in: {}, weights: &W{k}.0 }};",
-                    matrix.packing, matrix.n_out, matrix.n_in
+                    "static Q{k}: Rows<'static> = Rows::new(Packing::{:?}, {}, &R{k}.0).unwrap();\n\
+                     static M{k}: Matrix<'static> = Matrix::constant(Packing::{:?}, {}, {}, &W{k}).unwrap();",
+                    rows.packing(), rows.len(), matrix.packing(), matrix.n_out(), matrix.n_in()
                 )?;
                 writeln!(
                     calls,
-                    "    dense::<Native>(bytes(&m.{from}, {}), &M{k}, Rows {{ packing: Packing::{:?}, words: &R{k}.0 }}, &mut m.scratch[..{words}], {});",
+                    "    Native::layer(bytes(&m.{from}, {}), &M{k}, Q{k}, &mut m.scratch[..{words}], &mut {});",
                     x.len,
-                    rows.packing,
                     out(relu)?
                 )?;
             }
@@ -152,9 +152,9 @@ fn model(part: &Part) -> Result<String> {
     Ok(format!(
         "//! Made by `smidgen bench kernels` from an artifact: its constants, and its layers as calls.\n\
          #![allow(unused_imports)]\n\
-         use smidgen_shared::kernel::{{Matrix, Out, Packing, Rows, Sparse, arch::Native, dense, sparse}};\n\
+         use smidgen_shared::kernel::{{Aligned, Kernel, Matrix, Out, Packing, Rows, Sparse, arch::Native, sparse}};\n\
          use smidgen_shared::op::Layout;\n\n\
-         use crate::{{Aligned, Memory, Row, bytes, bytes_mut, shorts_mut}};\n\n\
+         use crate::{{Memory, Row, bytes, bytes_mut, shorts_mut}};\n\n\
          pub const A: usize = {a};\npub const B: usize = {b};\npub const SCRATCH: usize = {scratch};\n\
          check! {{ pub static INPUT: [i8; {inputs}] = [{input}]; }}\n\
          check! {{ pub static SCORES: [i16; {outputs}] = [{scores}]; }}\n\n\

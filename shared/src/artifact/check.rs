@@ -348,10 +348,10 @@ fn no_extremes(values: &[i8]) -> Result<(), Error> {
 /// `Σ_j |w_ij|·127 + |b_i| < 2²³` for every row i, no weight is beyond ±127, and what fills the last units is 0.
 #[inline(never)]
 fn accumulators(matrix: &Matrix<'_>, bias: &dyn Fn(usize) -> i32) -> Result<(), Error> {
-    if matrix.n_in == 0 {
+    if matrix.n_in() == 0 {
         return Err(Error::BadShape);
     }
-    let (rows, columns) = matrix.packing.padded(matrix.n_out, matrix.n_in);
+    let (rows, columns) = matrix.packing().padded(matrix.n_out(), matrix.n_in());
     for i in 0..rows {
         let mut sum = 0u32;
         for j in 0..columns {
@@ -359,12 +359,12 @@ fn accumulators(matrix: &Matrix<'_>, bias: &dyn Fn(usize) -> i32) -> Result<(), 
             if weight > 127 {
                 return Err(Error::Overflow);
             }
-            if weight != 0 && (i >= matrix.n_out || j >= matrix.n_in) {
+            if weight != 0 && (i >= matrix.n_out() || j >= matrix.n_in()) {
                 return Err(Error::BadConstants);
             }
             sum = sum.wrapping_add(weight);
         }
-        let bias = if i < matrix.n_out { bias(i) } else { 0 };
+        let bias = if i < matrix.n_out() { bias(i) } else { 0 };
         if i64::from(sum) * 127 + i64::from(bias).abs() >= ACC_LIMIT {
             return Err(Error::Overflow);
         }

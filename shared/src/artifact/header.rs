@@ -24,7 +24,7 @@ use crate::kernel::Packing;
 /// The first four bytes.
 pub const MAGIC: [u8; 4] = *b"SMDG";
 /// Bumped by any change of the format.
-pub const FORMAT_VERSION: u16 = 3;
+pub const FORMAT_VERSION: u16 = 4;
 /// Length of the header.
 pub const HEADER_BYTES: usize = 128;
 /// Where the signature lies.

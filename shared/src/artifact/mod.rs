@@ -267,11 +267,7 @@ impl<'a> Artifact<'a> {
     pub fn matrix(&self, at: u32, n_in: u32, n_out: u32) -> Result<Matrix<'a>, Error> {
         let (packing, n_in, n_out) = (self.packing(), n_in as usize, n_out as usize);
         let bytes = packing.bytes(n_out, n_in).ok_or(Error::BadConstants)?;
-        let weights = self.i8s(at, bytes)?;
-        if packing != Packing::RowMajor && !weights.as_ptr().addr().is_multiple_of(4) {
-            return Err(Error::BadConstants);
-        }
-        Ok(Matrix { packing, n_out, n_in, weights })
+        Matrix::new(packing, n_out, n_in, self.i8s(at, bytes)?).ok_or(Error::BadConstants)
     }
 
     /// `count` matrices of `n_out` rows and `n_in` columns, one behind the other ([`Matrix::part`]).
@@ -282,8 +278,8 @@ impl<'a> Artifact<'a> {
 
     /// The constants of a dense matrix's `n` rows.
     pub fn packed_rows(&self, at: u32, n: u32) -> Result<Rows<'a>, Error> {
-        let packing = self.packing();
-        Ok(Rows { packing, words: self.i32s(at, packing.row_words(n as usize))? })
+        let (packing, n) = (self.packing(), n as usize);
+        Rows::new(packing, n, self.i32s(at, packing.row_words(n))?).ok_or(Error::BadConstants)
     }
 
     /// The constants of [`Op::Mix`].
@@ -292,11 +288,12 @@ impl<'a> Artifact<'a> {
             return Err(Error::BadShape);
         };
         let (inner, count) = (if z.len == 0 { x.len } else { z.len }, usize::from(bases));
-        let words = self.packing().row_words(z.len as usize).checked_mul(count).ok_or(Error::BadConstants)?;
         let outer = (y.len as usize).checked_mul(count).ok_or(Error::BadConstants)?;
+        // As rows of one matrix: each base's own begin a unit.
+        let ranks = self.packing().padded(z.len as usize, 0).0.checked_mul(count).ok_or(Error::BadConstants)?;
         Ok(Bases {
             v: self.matrices(v, x.len, z.len, bases)?,
-            v_rows: Rows { packing: self.packing(), words: self.i32s(v_rows, words)? },
+            v_rows: self.packed_rows(v_rows, u32::try_from(ranks).map_err(|_| Error::BadConstants)?)?,
             u: self.matrices(u, inner, y.len, bases)?,
             u_bias: self.i32s(u_bias, outer)?,
             multipliers: self.i32s(multipliers, y.len as usize)?,

@@ -49,7 +49,7 @@ pub fn mix<K: Kernel>(
             x
         } else {
             let (v, v_rows) = (bases.v.part(index, rank), bases.v_rows.part(index, rank));
-            dense::<K>(x, &v, v_rows, scratch, Out::I8(z, -127));
+            dense::<K>(x, &v, v_rows, scratch, Out::I8(z));
             z
         };
         let u = bases.u.part(index, n_out);

@@ -26,7 +26,7 @@ pub use gate::{exp_neg, gate};
 pub use matching::matching;
 pub use mix::{Bases, mix};
 pub use naive::Naive;
-pub use packing::{Matrix, Packing, Place, Rows, runs_here};
+pub use packing::{Aligned, Matrix, Packing, Place, Rows, runs_here};
 pub use pointwise::{clamp, lookup, rescale};
 pub use portable::Portable;
 pub use sparse::{Sparse, WINDOW, counts_len, group, group_bytes, group_weights, order_len, sparse, windows};
@@ -49,7 +49,8 @@ pub trait Kernel {
         unpacked::<Self>(x, matrix, each);
     }
 
-    /// A dense layer: `y_i = clamp(requant(Σ_j w_ij·x_j + b_i, m_i))`.
+    /// A dense layer of a matrix that is packed: `y_i = clamp(requant(Σ_j w_ij·x_j + b_i, m_i))`. Of one row by row,
+    /// and where something is too short, nothing.
     #[inline]
     fn layer(x: &[i8], matrix: &Matrix<'_>, rows: Rows<'_>, scratch: &mut [u32], y: &mut Out<'_>) {
         Self::sums(x, matrix, scratch, &mut |i, sum| {
@@ -76,18 +77,20 @@ pub trait Kernel {
 
 /// The sums of a matrix that the kernel has no code of its own for: a row-major one, and on a host any.
 fn unpacked<K: Kernel + ?Sized>(x: &[i8], matrix: &Matrix<'_>, each: &mut dyn FnMut(usize, i32)) {
-    if matrix.packing == Packing::RowMajor {
-        K::accumulate(x.get(..matrix.n_in).unwrap_or(&[]), matrix.weights, each);
+    if matrix.packing() == Packing::RowMajor {
+        K::accumulate(x.get(..matrix.n_in()).unwrap_or(&[]), matrix.weights(), each);
     } else if arch::HOST {
-        matrix.sums(x.get(..matrix.n_in).unwrap_or(&[]), each);
+        matrix.sums(x.get(..matrix.n_in()).unwrap_or(&[]), each);
     }
 }
 
 /// Where an operator with a choice of widths writes.
 pub enum Out<'a> {
-    /// int8, lower limit −127, or 0 after a ReLU
-    I8(&'a mut [i8], i8),
-    /// int16
+    /// int8 in [0, 127]
+    Relu(&'a mut [i8]),
+    /// int8 in [−127, 127]
+    I8(&'a mut [i8]),
+    /// int16 in [−32767, 32767]
     I16(&'a mut [i16]),
 }
 
@@ -95,7 +98,7 @@ impl Out<'_> {
     /// Number of elements.
     pub fn len(&self) -> usize {
         match self {
-            Out::I8(y, _) => y.len(),
+            Out::Relu(y) | Out::I8(y) => y.len(),
             Out::I16(y) => y.len(),
         }
     }
@@ -105,21 +108,31 @@ impl Out<'_> {
         self.len() == 0
     }
 
+    /// Least and largest value that is written.
+    #[inline]
+    const fn limits(&self) -> (i32, i32) {
+        match self {
+            Out::Relu(_) => (0, 127),
+            Out::I8(_) => (-127, 127),
+            Out::I16(_) => (-32767, 32767),
+        }
+    }
+
     /// Adds biases to the sums of rows `first`, `first + 1`, …, rounds and writes them; ignored beyond the end.
     #[inline]
     fn put_rows(&mut self, first: usize, sums: &[i32], rows: &[Row]) {
         let sums = rows.get(first..).unwrap_or(&[]).iter().zip(sums);
         let values = sums.map(|(row, sum)| requant(sum.wrapping_add(row.bias), row.multiplier));
+        let (lo, hi) = self.limits();
         match self {
-            Out::I8(y, lo) => {
-                let lo = i32::from(*lo);
+            Out::Relu(y) | Out::I8(y) => {
                 for (y, value) in y.get_mut(first..).unwrap_or(&mut []).iter_mut().zip(values) {
-                    *y = value.clamp(lo, 127) as i8;
+                    *y = value.clamp(lo, hi) as i8;
                 }
             }
             Out::I16(y) => {
                 for (y, value) in y.get_mut(first..).unwrap_or(&mut []).iter_mut().zip(values) {
-                    *y = value.clamp(-32767, 32767) as i16;
+                    *y = value.clamp(lo, hi) as i16;
                 }
             }
         }
@@ -128,15 +141,16 @@ impl Out<'_> {
     /// Writes `value` clamped to the width at `i`; ignored beyond the end.
     #[inline(always)]
     fn put(&mut self, i: usize, value: i32) {
+        let (lo, hi) = self.limits();
         match self {
-            Out::I8(y, lo) => {
+            Out::Relu(y) | Out::I8(y) => {
                 if let Some(y) = y.get_mut(i) {
-                    *y = value.clamp(i32::from(*lo), 127) as i8;
+                    *y = value.clamp(lo, hi) as i8;
                 }
             }
             Out::I16(y) => {
                 if let Some(y) = y.get_mut(i) {
-                    *y = value.clamp(-32767, 32767) as i16;
+                    *y = value.clamp(lo, hi) as i16;
                 }
             }
         }

@@ -3,7 +3,7 @@
 //! | packing | for | unit | in a unit |
 //! |---|---|---|---|
 //! | row-major | every core | 1 × 1 | `w_ij` |
-//! | high-low | Armv7E-M, Armv8-M with DSP | 4 rows × 4 columns | a word a row: two halfwords `256·w_i,2k+1 + w_i,2k` |
+//! | high-low | Armv7E-M, Armv8-M with DSP | 4 rows × 4 columns | a word a row: two halfwords `256·w_i,2k + w_i,2k+1` |
 //! | pairs | Armv6-M | 2 rows × 2 columns | a word: the halfword `256·w_i1 + w_i0` of either row |
 //! | columns | Armv7-M, rv32 | 4 rows × 1 column | a byte a row |
 //! | vectors | Armv8.1-M with MVE | 4 rows × 16 columns | sixteen bytes a row |
@@ -96,9 +96,10 @@ impl Packing {
     }
 
     /// Bytes of a matrix, where they can be counted.
-    pub fn bytes(self, n_out: usize, n_in: usize) -> Option<usize> {
+    pub const fn bytes(self, n_out: usize, n_in: usize) -> Option<usize> {
         let (rows, columns) = self.padded(n_out, n_in);
-        rows.checked_mul(columns)
+        // Padding wraps beyond the largest number.
+        if rows < n_out || columns < n_in { None } else { rows.checked_mul(columns) }
     }
 
     /// Words of the constants of `n_out` rows ([`Rows`]).
@@ -133,7 +134,7 @@ impl Packing {
         match self.here() {
             Packing::RowMajor => Place::Byte(start.wrapping_add(j)),
             Packing::Columns => Place::Byte(start.wrapping_add(4 * j + i % 4)),
-            Packing::HighLow => Place::Half(start / 2 + 8 * (j / 4) + 2 * (i % 4) + j % 4 / 2, j % 2 == 1),
+            Packing::HighLow => Place::Half(start / 2 + 8 * (j / 4) + 2 * (i % 4) + j % 4 / 2, j % 2 == 0),
             Packing::Pairs => Place::Half(start / 2 + 2 * (j / 2) + i % 2, j % 2 == 1),
             Packing::Vectors => Place::Byte(start.wrapping_add(64 * (j / 16) + 16 * (i % 4) + j % 16)),
         }
@@ -154,23 +155,64 @@ const fn up(n: usize, unit: usize) -> usize {
     n.wrapping_add(unit - 1) & !(unit - 1)
 }
 
-/// A dense matrix as it is stored: `n_out` rows of `n_in` columns.
+/// A dense matrix as it is stored: `n_out` rows of `n_in` columns, in [`Packing::bytes`] bytes, at a multiple of 4 where
+/// it is packed. Kernels rely on that.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a> {
-    /// How.
-    pub packing: Packing,
-    /// rows
-    pub n_out: usize,
-    /// columns
-    pub n_in: usize,
-    /// [`Packing::bytes`] bytes, at a multiple of 4 where it is packed
-    pub weights: &'a [i8],
+    packing: Packing,
+    n_out: usize,
+    n_in: usize,
+    weights: &'a [i8],
 }
 
+/// Bytes at a multiple of 4: constants of an image.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(4))]
+pub struct Aligned<T>(pub T);
+
 impl<'a> Matrix<'a> {
-    /// Row by row.
+    /// Nothing where the bytes are more or fewer, or lie elsewhere.
+    pub fn new(packing: Packing, n_out: usize, n_in: usize, weights: &'a [i8]) -> Option<Self> {
+        let aligned = packing == Packing::RowMajor || weights.as_ptr().addr().is_multiple_of(4);
+        (aligned && packing.bytes(n_out, n_in)? == weights.len()).then_some(Matrix { packing, n_out, n_in, weights })
+    }
+
+    /// The same of bytes whose place the compiler knows.
+    pub const fn constant<const N: usize>(
+        packing: Packing,
+        n_out: usize,
+        n_in: usize,
+        weights: &'a Aligned<[i8; N]>,
+    ) -> Option<Self> {
+        match packing.bytes(n_out, n_in) {
+            Some(bytes) if bytes == N => Some(Matrix { packing, n_out, n_in, weights: &weights.0 }),
+            _ => None,
+        }
+    }
+
+    /// Row by row; rows that `weights` does not hold are left out.
     pub fn row_major(n_out: usize, n_in: usize, weights: &'a [i8]) -> Self {
         Matrix { packing: Packing::RowMajor, n_out, n_in, weights }
+    }
+
+    /// How it is stored.
+    pub const fn packing(&self) -> Packing {
+        self.packing
+    }
+
+    /// Rows.
+    pub const fn n_out(&self) -> usize {
+        self.n_out
+    }
+
+    /// Columns.
+    pub const fn n_in(&self) -> usize {
+        self.n_in
+    }
+
+    /// Bytes.
+    pub const fn weights(&self) -> &'a [i8] {
+        self.weights
     }
 
     /// Weight (i, j), which may be one that fills a unit; 0 outside. A halfword's high weight may be 128 in bytes
@@ -211,11 +253,16 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// The `k`-th of several matrices of `n_out` rows that lie one behind the other; `self` spans all.
+    /// The `k`-th of several matrices of `n_out` rows that lie one behind the other; `self` spans all. Without rows where
+    /// there is none.
     pub fn part(&self, k: usize, n_out: usize) -> Matrix<'a> {
-        let bytes = self.packing.bytes(n_out, self.n_in).unwrap_or(0);
-        let weights = self.weights.get(k.wrapping_mul(bytes)..).and_then(|rest| rest.get(..bytes)).unwrap_or(&[]);
-        Matrix { n_out, weights, ..*self }
+        let part = || {
+            let bytes = self.packing.bytes(n_out, self.n_in)?;
+            // A part's bytes are a multiple of its units': it lies at a multiple of 4 as the whole does.
+            let weights = self.weights.get(k.checked_mul(bytes)?..)?.get(..bytes)?;
+            Some(Matrix { n_out, weights, ..*self })
+        };
+        part().unwrap_or(Matrix { n_out: 0, weights: &[], ..*self })
     }
 
     /// Calls `each(i, Σ_j w_ij·x_j)` for each row, weight by weight: what a kernel for this packing must equal.
@@ -231,16 +278,42 @@ impl<'a> Matrix<'a> {
 /// their biases, in units of halfwords shifted left by 8, then their multipliers.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
-    /// How.
-    pub packing: Packing,
-    /// [`Packing::row_words`]
-    pub words: &'a [i32],
+    packing: Packing,
+    /// number of rows
+    n: usize,
+    /// [`Packing::row_words`] of them
+    words: &'a [i32],
 }
 
 impl<'a> Rows<'a> {
     /// Rows as they are written in Rust.
     pub fn plain(rows: &'a [Row]) -> Self {
-        Rows { packing: Packing::RowMajor, words: bytemuck::try_cast_slice(rows).unwrap_or(&[]) }
+        Rows { packing: Packing::RowMajor, n: rows.len(), words: bytemuck::cast_slice(rows) }
+    }
+
+    /// Of `n` rows; nothing where there are more words or fewer.
+    pub const fn new(packing: Packing, n: usize, words: &'a [i32]) -> Option<Self> {
+        if packing.row_words(n) == words.len() && n <= words.len() { Some(Rows { packing, n, words }) } else { None }
+    }
+
+    /// How they are stored.
+    pub const fn packing(&self) -> Packing {
+        self.packing
+    }
+
+    /// Number of rows.
+    pub const fn len(&self) -> usize {
+        self.n
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.n == 0
+    }
+
+    /// [`Packing::row_words`] of them.
+    pub const fn words(&self) -> &'a [i32] {
+        self.words
     }
 
     /// Words of bias and multiplier of row i, and how far the bias is shifted.
@@ -284,11 +357,11 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The constants of the `k`-th of several matrices of `n_out` rows.
+    /// The constants of the `k`-th of several matrices of `n_out` rows; no rows where there are none.
     pub fn part(&self, k: usize, n_out: usize) -> Rows<'a> {
         let len = self.packing.row_words(n_out);
         let words = self.words.get(k.wrapping_mul(len)..).and_then(|rest| rest.get(..len)).unwrap_or(&[]);
-        Rows { words, ..*self }
+        Rows::new(self.packing, n_out, words).unwrap_or(Rows { n: 0, words: &[], ..*self })
     }
 }
 

@@ -75,8 +75,8 @@ pub fn class_row(model: &Artifact<'_>, name: &str, attributes: Option<&[f32]>, p
 fn table(model: &Artifact<'_>) -> Option<(usize, Vec<Vec<i8>>)> {
     let Some(Op::Match { x, y, weights, .. }) = model.ops().last() else { return None };
     let matrix = model.matrix(weights, x.len, y.len).ok()?;
-    let row = |i| (0..matrix.n_in).map(|j| matrix.weight(i, j) as i8).collect();
-    Some((matrix.n_in, (0..matrix.n_out).map(row).collect()))
+    let row = |i| (0..matrix.n_in()).map(|j| matrix.weight(i, j) as i8).collect();
+    Some((matrix.n_in(), (0..matrix.n_out()).map(row).collect()))
 }
 
 fn quantises_to(row: &[f32], weights: &[i8]) -> bool {

@@ -205,13 +205,8 @@ unsafe extern "C" {
 /// Expands the input of a packed matrix into `scratch`; gives the turns it takes, or nothing where something is too short.
 #[inline(always)]
 fn prepare(x: &[i8], matrix: &Matrix<'_>, scratch: &mut [u32]) -> Option<usize> {
-    let x = x.get(..matrix.n_in).filter(|x| !x.is_empty())?;
+    let x = x.get(..matrix.n_in()).filter(|x| !x.is_empty())?;
     let turns = x.len().div_ceil(2);
-    if matrix.packing.bytes(matrix.n_out, matrix.n_in) != Some(matrix.weights.len())
-        || !matrix.weights.as_ptr().addr().is_multiple_of(4)
-    {
-        return None;
-    }
     let scratch = scratch.get_mut(..2 * turns)?;
     let pairs = x.as_chunks::<2>().0.as_flattened();
     if !pairs.is_empty() {
@@ -232,13 +227,13 @@ impl Kernel for Armv6m {
     }
 
     fn sums(x: &[i8], matrix: &Matrix<'_>, scratch: &mut [u32], each: &mut dyn FnMut(usize, i32)) {
-        if matrix.packing != Packing::Pairs {
+        if matrix.packing() != Packing::Pairs {
             return Portable::sums(x, matrix, scratch, each);
         }
         let Some(turns) = prepare(x, matrix, scratch) else { return };
         let mut i = 0;
         // Not chunks: a length that is no constant divides.
-        let mut rest = matrix.weights;
+        let mut rest = matrix.weights();
         while let Some((two, after)) = rest.split_at_checked(4 * turns) {
             rest = after;
             let mut sums = [0i32; 2];
@@ -247,7 +242,7 @@ impl Kernel for Armv6m {
             // zeros, and `sums` takes two words.
             unsafe { smidgen_pairs(two.as_ptr(), scratch.as_ptr(), [0; 2].as_ptr(), &call) };
             for sum in sums {
-                if i < matrix.n_out {
+                if i < matrix.n_out() {
                     each(i, sum >> 8);
                 }
                 i += 1;
@@ -256,23 +251,24 @@ impl Kernel for Armv6m {
     }
 
     fn layer(x: &[i8], matrix: &Matrix<'_>, rows: Rows<'_>, scratch: &mut [u32], y: &mut Out<'_>) {
-        if matrix.packing != Packing::Pairs {
-            return Portable::layer(x, matrix, rows, scratch, y);
+        if matrix.packing() != Packing::Pairs {
+            return;
         }
-        let left = matrix.n_out;
-        let fits = left > 0 && y.len() >= left && rows.words.len() >= Packing::Pairs.row_words(left);
-        if !fits || rows.packing != Packing::Pairs {
+        let left = matrix.n_out();
+        if left == 0 || y.len() < left || rows.len() < left {
             return;
         }
         let Some(turns) = prepare(x, matrix, scratch) else { return };
-        let call = match y {
-            Out::I8(y, lo) => Call { turns, finish: 0, y: y.as_mut_ptr().cast(), left, lo: i32::from(*lo), hi: 127 },
-            Out::I16(y) => Call { turns, finish: 1, y: y.as_mut_ptr().cast(), left, lo: -32767, hi: 32767 },
+        let (lo, hi) = y.limits();
+        let (finish, y) = match y {
+            Out::Relu(y) | Out::I8(y) => (0, y.as_mut_ptr().cast()),
+            Out::I16(y) => (1, y.as_mut_ptr().cast()),
         };
-        // SAFETY: the matrix has `left` rows, up to a multiple of two, of `turns` times two columns, its bytes lie at a
+        let call = Call { turns, finish, y, left, lo, hi };
+        // SAFETY: the packed matrix has `left` rows, up to a multiple of two, of `turns` times two columns, and lies at a
         // multiple of 4; `scratch` has two words a turn, `rows` four words for two rows, `y` at least `left` elements at
         // a multiple of their size, and no more are written.
-        unsafe { smidgen_pairs(matrix.weights.as_ptr(), scratch.as_ptr(), rows.words.as_ptr(), &call) };
+        unsafe { smidgen_pairs(matrix.weights().as_ptr(), scratch.as_ptr(), rows.words().as_ptr(), &call) };
     }
 
     fn sparse(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, &[i32])) {

@@ -41,22 +41,11 @@ impl Finish {
     #[inline(always)]
     pub(super) fn of(y: &mut Out<'_>) -> (Finish, *mut u8) {
         match y {
-            Out::I8(y, 0) => (Finish::Relu, y.as_mut_ptr().cast()),
-            Out::I8(y, _) => (Finish::Signed, y.as_mut_ptr().cast()),
+            Out::Relu(y) => (Finish::Relu, y.as_mut_ptr().cast()),
+            Out::I8(y) => (Finish::Signed, y.as_mut_ptr().cast()),
             Out::I16(y) => (Finish::Half, y.as_mut_ptr().cast()),
         }
     }
-}
-
-/// What the instructions read of a layer besides weights, input and rows.
-#[repr(C)]
-struct Call {
-    /// columns / 4, at least 1
-    turns: usize,
-    finish: Finish,
-    y: *mut u8,
-    /// rows that are written, at least 1
-    left: usize,
 }
 
 // Armv8-M has these instructions by an extension that the target's name does not say.
@@ -64,7 +53,8 @@ struct Call {
 global_asm!(".cpu cortex-m33");
 
 // r0 weights, r1 expanded input, r2 rows' constants, r3 rounds left, r4–r7 sums, r8–r11 weights, r12 and lr input.
-// On the stack: input, rounds, address of the first turn, address of the finish, y, rows left.
+// On the stack: expanded input, rounds, address of the first turn, address of the finish; nine registers; then what the
+// caller put there: finish, y, rows left, input, its columns that are to be expanded.
 global_asm!(
     r#"
     .syntax unified
@@ -100,23 +90,69 @@ global_asm!(
     .balign 4
 smidgen_high_low:
     push {r4-r11, lr}
-    ldmia.w r3, {r4-r7}
-    adds r3, r4, #15
-    lsrs r3, r3, #4
-    rsbs r4, r4, #0
-    and r4, r4, #15
-    mov r8, #56
-    adr.w r9, 20f
-    mla r4, r4, r8, r9
-    orr r4, r4, #1
+    ldr r5, [sp, #36]
     adr.w r9, 90f
     ldr.w r5, [r9, r5, lsl #2]
-    push.w {r1, r3-r7}
+    @ The first turn stands so many before the last of 16, at an address that is odd, as of all Thumb.
+    adds r3, #15
+    and r4, r3, #15
+    lsrs r3, r3, #4
+    mov r8, #56
+    adr.w r9, 20f + 15 * 56 + 1
+    mls r4, r4, r8, r9
+    push {r1, r3, r4, r5}
+    @ The input, 16 columns a turn where it lies at a multiple of 4: lr input, r12 columns left.
+    ldrd lr, r12, [sp, #64]
+    subs r12, r12, #16
+    blt 12f
+    tst lr, #3
+    bne 12f
+11: ldmia.w lr!, {r5, r7, r9, r11}
+    sxtb16 r4, r5
+    sxtb16 r6, r7
+    sxtb16 r8, r9
+    sxtb16 r10, r11
+    bic r5, r5, #0x00ff00ff
+    bic r7, r7, #0x00ff00ff
+    bic r9, r9, #0x00ff00ff
+    bic r11, r11, #0x00ff00ff
+    ssub16 r5, r5, r4
+    ssub16 r7, r7, r6
+    ssub16 r9, r9, r8
+    ssub16 r11, r11, r10
+    stmia.w r1!, {r4-r11}
+    subs r12, r12, #16
+    bge 11b
+12: adds r12, r12, #16
+    beq 10f
+    subs r12, r12, #4
+    blt 14f
+13: ldr r5, [lr], #4
+    sxtb16 r4, r5
+    bic r5, r5, #0x00ff00ff
+    ssub16 r5, r5, r4
+    stmia r1!, {r4, r5}
+    subs r12, r12, #4
+    bge 13b
+14: adds r12, r12, #4
+    beq 10f
+    @ The last turn has one to three columns.
+    ldrsb.w r4, [lr]
+    movs r5, #0
+    movs r6, #0
+    cmp r12, #2
+    it ge
+    ldrbge.w r5, [lr, #1]
+    it gt
+    ldrsbgt.w r6, [lr, #2]
+    pkhbt r4, r4, r6, lsl #16
+    lsls r5, r5, #8
+    ssub16 r5, r5, r4
+    stmia r1!, {r4, r5}
 
     @ Four rows.
 10: ldmia.w r2!, {r4-r7}
-    ldrd r1, r3, [sp]
-    ldr.w pc, [sp, #8]
+    ldmia.w sp, {r1, r3, pc}
     .balign 4
 20:
     .rept 16
@@ -156,11 +192,11 @@ smidgen_high_low:
     orr r4, r4, r5, lsl #8
     orr r6, r6, r7, lsl #8
     orr r4, r4, r6, lsl #16
-31: ldrd r6, r7, [sp, #16]
+31: ldrd r6, r7, [sp, #56]
     subs r7, r7, #4
     blt 32f
     str r4, [r6], #4
-    strd r6, r7, [sp, #16]
+    strd r6, r7, [sp, #56]
     bne.w 10b
     b 99f
     @ One to three rows are left.
@@ -186,12 +222,12 @@ smidgen_high_low:
     qsub16 r6, r6, r5
     qadd16 r4, r4, r5
     qadd16 r6, r6, r5
-    ldrd r8, r9, [sp, #16]
+    ldrd r8, r9, [sp, #56]
     subs r9, r9, #4
     blt 52f
     str r4, [r8], #4
     str r6, [r8], #4
-    strd r8, r9, [sp, #16]
+    strd r8, r9, [sp, #56]
     bne.w 10b
     b 99f
 52: strh r4, [r8]
@@ -203,102 +239,29 @@ smidgen_high_low:
     strh r6, [r8, #4]
     b 99f
 
-60: ldr r8, [sp, #16]
+60: ldr r8, [sp, #56]
     stmia.w r8, {r4-r7}
-99: add sp, sp, #24
+99: add sp, sp, #16
     pop {r4-r11, pc}
-
-    @ r0 input, r1 where it is expanded to, r2 groups of four columns, at least 1.
-    .section .text.smidgen_expand, "ax", %progbits
-    .global smidgen_expand
-    .type smidgen_expand, %function
-    .thumb_func
-smidgen_expand:
-    push {r4-r11, lr}
-    subs r2, r2, #4
-    blt 12f
-11: ldr r5, [r0], #4
-    ldr r7, [r0], #4
-    ldr r9, [r0], #4
-    ldr r11, [r0], #4
-    sxtb16 r4, r5, ror #8
-    sxtb16 r6, r7, ror #8
-    sxtb16 r8, r9, ror #8
-    sxtb16 r10, r11, ror #8
-    lsls r5, r5, #8
-    lsls r7, r7, #8
-    lsl r9, r9, #8
-    lsl r11, r11, #8
-    bic r5, r5, #0x00ff00ff
-    bic r7, r7, #0x00ff00ff
-    bic r9, r9, #0x00ff00ff
-    bic r11, r11, #0x00ff00ff
-    ssub16 r5, r5, r4
-    ssub16 r7, r7, r6
-    ssub16 r9, r9, r8
-    ssub16 r11, r11, r10
-    stmia.w r1!, {r4-r11}
-    subs r2, r2, #4
-    bge 11b
-12: adds r2, r2, #4
-    beq 14f
-13: ldr r5, [r0], #4
-    sxtb16 r4, r5, ror #8
-    lsls r5, r5, #8
-    bic r5, r5, #0x00ff00ff
-    ssub16 r5, r5, r4
-    stmia r1!, {r4, r5}
-    subs r2, r2, #1
-    bne 13b
-14: pop {r4-r11, pc}
 "#,
     options(raw)
 );
 
-// SAFETY: the two functions above; what they may be given, their callers say.
+// SAFETY: the function above; what it may be given, its callers say.
 unsafe extern "C" {
-    fn smidgen_high_low(weights: *const i8, x: *const u32, rows: *const i32, call: *mut Call);
-    fn smidgen_expand(x: *const i8, to: *mut u32, groups: usize);
-}
-
-/// `x_H` and `x'` of four columns.
-fn expanded([a, b, c, d]: [i8; 4]) -> [u32; 2] {
-    let pair = |low: i32, high: i32| (low as u32 & 0xffff) | (high as u32) << 16;
-    let prime = |low: i8, high: i8| 256 * i32::from(low) - i32::from(high);
-    [pair(b.into(), d.into()), pair(prime(a, b), prime(c, d))]
-}
-
-/// Expands the input of a packed matrix into `scratch`; gives the turns it takes, or nothing where something is too short.
-#[inline(always)]
-fn prepare(x: &[i8], matrix: &Matrix<'_>, scratch: &mut [u32]) -> Option<usize> {
-    let x = x.get(..matrix.n_in).filter(|x| !x.is_empty())?;
-    let turns = x.len().div_ceil(4);
-    // In 64 bits, so that no product wraps.
-    let bytes = matrix.n_out.div_ceil(4) as u64 * (16 * turns as u64);
-    if matrix.weights.len() as u64 != bytes || !matrix.weights.as_ptr().addr().is_multiple_of(4) {
-        return None;
-    }
-    let scratch = scratch.get_mut(..2 * turns)?;
-    if x.len() >= 4 {
-        // SAFETY: it reads so many groups of four bytes, and writes two words for each: `scratch` has two a turn.
-        unsafe { smidgen_expand(x.as_ptr(), scratch.as_mut_ptr(), x.len() / 4) };
-    }
-    if x.len() % 4 != 0 {
-        expand_rest(x, scratch);
-    }
-    Some(turns)
-}
-
-/// The last turn, where it has fewer than four columns.
-#[inline(never)]
-fn expand_rest(x: &[i8], scratch: &mut [u32]) {
-    let mut four = [0; 4];
-    for (to, &from) in four.iter_mut().zip(x.as_chunks::<4>().1) {
-        *to = from;
-    }
-    if let Some(last) = scratch.last_chunk_mut::<2>() {
-        *last = expanded(four);
-    }
+    /// `turns`: ⌈columns / 4⌉, at least 1; `left`: rows that are written, at least 1; `columns`: bytes of `x`, or 0 where
+    /// it already is expanded.
+    fn smidgen_high_low(
+        weights: *const i8,
+        expanded: *mut u32,
+        rows: *const i32,
+        turns: usize,
+        finish: Finish,
+        y: *mut u8,
+        left: usize,
+        x: *const i8,
+        columns: usize,
+    );
 }
 
 impl Kernel for Armv7em {
@@ -309,22 +272,30 @@ impl Kernel for Armv7em {
     }
 
     fn sums(x: &[i8], matrix: &Matrix<'_>, scratch: &mut [u32], each: &mut dyn FnMut(usize, i32)) {
-        if matrix.packing != Packing::HighLow {
+        if matrix.packing() != Packing::HighLow {
             return Portable::sums(x, matrix, scratch, each);
         }
-        let Some(turns) = prepare(x, matrix, scratch) else { return };
-        let mut i = 0;
+        let (n_in, turns) = (matrix.n_in(), matrix.n_in().div_ceil(4));
+        if n_in == 0 || x.len() < n_in || scratch.len() / 2 < turns {
+            return;
+        }
+        let (mut i, mut columns) = (0, n_in);
         // Not chunks: a length that is no constant divides.
-        let mut rest = matrix.weights;
+        let mut rest = matrix.weights();
         while let Some((four, after)) = rest.split_at_checked(16 * turns) {
             rest = after;
             let mut sums = [0i32; 4];
-            let mut call = Call { turns, finish: Finish::Sums, y: sums.as_mut_ptr().cast(), left: 4 };
-            // SAFETY: `four` has 16 bytes a turn at a multiple of 4, `scratch` two words a turn; four sums begin at the
-            // four zeros, and `sums` takes four words.
-            unsafe { smidgen_high_low(four.as_ptr(), scratch.as_ptr(), [0; 4].as_ptr(), &mut call) };
+            let y = sums.as_mut_ptr().cast();
+            let (four, zeros) = (four.as_ptr(), [0; 4]);
+            // SAFETY: `four` has 16 bytes a turn at a multiple of 4, as a packed matrix has; `x` has at least `n_in`
+            // bytes and `scratch` two words a turn; four sums begin at the four zeros, and `sums` takes four words.
+            unsafe {
+                let (x, to, rows) = (x.as_ptr(), scratch.as_mut_ptr(), zeros.as_ptr());
+                smidgen_high_low(four, to, rows, turns, Finish::Sums, y, 4, x, columns);
+            }
+            columns = 0;
             for sum in sums {
-                if i < matrix.n_out {
+                if i < matrix.n_out() {
                     each(i, sum >> 8);
                 }
                 i += 1;
@@ -333,21 +304,24 @@ impl Kernel for Armv7em {
     }
 
     fn layer(x: &[i8], matrix: &Matrix<'_>, rows: Rows<'_>, scratch: &mut [u32], y: &mut Out<'_>) {
-        if matrix.packing != Packing::HighLow {
-            return Portable::layer(x, matrix, rows, scratch, y);
-        }
-        let left = matrix.n_out;
-        let fits = left > 0 && y.len() >= left && rows.words.len() >= Packing::HighLow.row_words(left);
-        if !fits || rows.packing != Packing::HighLow {
+        let (left, n_in, len) = (matrix.n_out(), matrix.n_in(), y.len());
+        // No input has so many columns that this wraps.
+        let turns = n_in.wrapping_add(3) / 4;
+        let (finish, y) = Finish::of(y);
+        // 0 less 1 is more than any length.
+        let fits = n_in.wrapping_sub(1) < x.len()
+            && 2 * turns <= scratch.len()
+            && left.wrapping_sub(1) < len
+            && left <= rows.len()
+            && matrix.packing() == Packing::HighLow;
+        if !fits {
             return;
         }
-        let Some(turns) = prepare(x, matrix, scratch) else { return };
-        let (finish, y) = Finish::of(y);
-        let mut call = Call { turns, finish, y, left };
-        // SAFETY: the matrix has `left` rows, up to a multiple of four, of `turns` times four columns, its bytes lie at
-        // a multiple of 4; `scratch` has two words a turn, `rows` eight words for four rows, `y` at least `left`
-        // elements, and no more are written.
-        unsafe { smidgen_high_low(matrix.weights.as_ptr(), scratch.as_ptr(), rows.words.as_ptr(), &mut call) };
+        let (weights, to, rows) = (matrix.weights().as_ptr(), scratch.as_mut_ptr(), rows.words().as_ptr());
+        // SAFETY: the packed matrix has `left` rows, up to a multiple of four, of `turns` times four columns, and lies
+        // at a multiple of 4; `x` has as many columns, `scratch` two words a turn, `rows` eight words for four rows, `y`
+        // at least `left` elements, and no more are written.
+        unsafe { smidgen_high_low(weights, to, rows, turns, finish, y, left, x.as_ptr(), n_in) };
     }
 
     fn sparse(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, &[i32])) {
@@ -358,11 +332,14 @@ impl Kernel for Armv7em {
         if matrix.layout == Layout::Pairs {
             return pairs(x, matrix, rows, scratch, y);
         }
-        if let (Layout::Csr, Out::I8(y, lo), Some(_)) = (matrix.layout, &mut *y, WINDOW.checked_sub(x.len())) {
+        let (lo, _) = y.limits();
+        if let (Layout::Csr, Out::Relu(y) | Out::I8(y), Some(_)) =
+            (matrix.layout, &mut *y, WINDOW.checked_sub(x.len()))
+        {
             let groups = matrix.entries.as_chunks::<8>().0;
             let mut copy = [0i8; WINDOW];
             let x = window(x, &mut copy);
-            if csr(x, groups, matrix.counts, rows, y, *lo) {
+            if csr(x, groups, matrix.counts, rows, y, lo) {
                 return;
             }
         }

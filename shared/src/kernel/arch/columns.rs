@@ -138,9 +138,9 @@ unsafe extern "C" {
 /// Calls `each(i, sums)` for rows i to i + 3; sums beyond the last row mean nothing.
 #[inline(always)]
 fn fours(x: &[i8], matrix: &Matrix<'_>, mut each: impl FnMut(usize, &[i32; 4])) {
-    let Some(x) = x.get(..matrix.n_in).filter(|x| !x.is_empty()) else { return };
+    let Some(x) = x.get(..matrix.n_in()).filter(|x| !x.is_empty()) else { return };
     // Not chunks: a length that is no constant divides.
-    let mut rest = matrix.weights;
+    let mut rest = matrix.weights();
     let mut i = 0;
     while let Some((four, after)) = rest.split_at_checked(4 * x.len()) {
         rest = after;
@@ -161,23 +161,23 @@ impl Kernel for Columns {
     }
 
     fn sums(x: &[i8], matrix: &Matrix<'_>, scratch: &mut [u32], each: &mut dyn FnMut(usize, i32)) {
-        if matrix.packing != Packing::Columns {
+        if matrix.packing() != Packing::Columns {
             return Portable::sums(x, matrix, scratch, each);
         }
         fours(x, matrix, |first, sums| {
-            for (i, sum) in (first..matrix.n_out).zip(sums) {
+            for (i, sum) in (first..matrix.n_out()).zip(sums) {
                 each(i, *sum);
             }
         });
     }
 
     fn layer(x: &[i8], matrix: &Matrix<'_>, rows: Rows<'_>, scratch: &mut [u32], y: &mut Out<'_>) {
-        if matrix.packing != Packing::Columns {
-            return Portable::layer(x, matrix, rows, scratch, y);
+        if matrix.packing() != Packing::Columns {
+            return;
         }
-        let rows: &[Row] = bytemuck::try_cast_slice(rows.words).unwrap_or(&[]);
+        let rows: &[Row] = bytemuck::try_cast_slice(rows.words()).unwrap_or(&[]);
         fours(x, matrix, |first, sums| {
-            let rows = rows.get(first..matrix.n_out).unwrap_or(&[]);
+            let rows = rows.get(first..matrix.n_out()).unwrap_or(&[]);
             for (i, (row, sum)) in rows.iter().zip(sums).enumerate() {
                 y.put(first + i, requant(sum.wrapping_add(row.bias), row.multiplier));
             }

@@ -97,7 +97,7 @@ unsafe extern "C" {
 
 /// A layer of as many rows as `y` has elements, `lo` its lower limit. `groups` lie at a multiple of 4: `false`, and
 /// nothing done, where they do not, or where there are fewer counts or rows. A row whose groups are missing ends it.
-pub fn csr(x: &[i8; WINDOW], groups: &[[u8; 8]], counts: &[u16], rows: &[Row], y: &mut [i8], lo: i8) -> bool {
+pub fn csr(x: &[i8; WINDOW], groups: &[[u8; 8]], counts: &[u16], rows: &[Row], y: &mut [i8], lo: i32) -> bool {
     if !groups.as_ptr().addr().is_multiple_of(4) || counts.len() < y.len() || rows.len() < y.len() || y.is_empty() {
         return false;
     }
@@ -107,7 +107,7 @@ pub fn csr(x: &[i8; WINDOW], groups: &[[u8; 8]], counts: &[u16], rows: &[Row], y
         counts: counts.as_ptr(),
         rows: rows.as_ptr(),
         y: to.start,
-        lo: lo.into(),
+        lo,
         y_end: to.end,
         groups_end: from.end,
     };

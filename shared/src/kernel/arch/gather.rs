@@ -91,9 +91,10 @@ pub fn gather(x: &[i8], matrix: &Sparse<'_>, rows: &[Row], y: &mut Out<'_>) -> b
     let call = |lo, y| Call { x: x.as_ptr(), counts, rows, left, y, lo, groups_end: groups.end };
     // SAFETY: they write `left` elements of `y`, as many as there are, and read a count and a row for each; groups up
     // to their end, of which they ask before each row; of `x` what a byte can name.
+    let (lo, _) = y.limits();
     match y {
-        Out::I8(y, lo) => unsafe { smidgen_gather_bytes(groups.start, &call((*lo).into(), y.as_mut_ptr().cast())) },
-        Out::I16(y) => unsafe { smidgen_gather_halves(groups.start, &call(-32767, y.as_mut_ptr().cast())) },
+        Out::Relu(y) | Out::I8(y) => unsafe { smidgen_gather_bytes(groups.start, &call(lo, y.as_mut_ptr().cast())) },
+        Out::I16(y) => unsafe { smidgen_gather_halves(groups.start, &call(lo, y.as_mut_ptr().cast())) },
     }
     true
 }

@@ -123,9 +123,7 @@ unsafe extern "C" {
 /// The input of a packed matrix, as long as it is wide; nothing where something is empty or too short.
 #[inline(always)]
 fn input<'a>(x: &'a [i8], matrix: &Matrix<'_>) -> Option<&'a [i8]> {
-    let x = x.get(..matrix.n_in).filter(|x| !x.is_empty())?;
-    let whole = matrix.packing.bytes(matrix.n_out, matrix.n_in) == Some(matrix.weights.len());
-    whole.then_some(x)
+    x.get(..matrix.n_in()).filter(|x| !x.is_empty())
 }
 
 impl Kernel for Mve {
@@ -136,14 +134,14 @@ impl Kernel for Mve {
     }
 
     fn sums(x: &[i8], matrix: &Matrix<'_>, scratch: &mut [u32], each: &mut dyn FnMut(usize, i32)) {
-        if matrix.packing != Packing::Vectors {
+        if matrix.packing() != Packing::Vectors {
             return Portable::sums(x, matrix, scratch, each);
         }
         let Some(x) = input(x, matrix) else { return };
         let four_bytes = 4 * Packing::Vectors.padded(0, x.len()).1;
         let mut i = 0;
         // Not chunks: a length that is no constant divides.
-        let mut rest = matrix.weights;
+        let mut rest = matrix.weights();
         while let Some((four, after)) = rest.split_at_checked(four_bytes) {
             rest = after;
             let mut sums = [0; 4];
@@ -151,7 +149,7 @@ impl Kernel for Mve {
             // 16, and writes `sums`.
             unsafe { smidgen_vectors_sums(four.as_ptr(), x.as_ptr(), x.len(), &mut sums) };
             for sum in sums {
-                if i < matrix.n_out {
+                if i < matrix.n_out() {
                     each(i, sum);
                 }
                 i += 1;
@@ -160,26 +158,26 @@ impl Kernel for Mve {
     }
 
     fn layer(x: &[i8], matrix: &Matrix<'_>, rows: Rows<'_>, scratch: &mut [u32], y: &mut Out<'_>) {
-        if matrix.packing != Packing::Vectors {
-            return Portable::layer(x, matrix, rows, scratch, y);
+        if matrix.packing() != Packing::Vectors {
+            return;
         }
-        let left = matrix.n_out;
-        let fits = left > 0 && y.len() >= left && rows.words.len() >= Packing::Vectors.row_words(left);
-        if !fits || rows.packing != Packing::Vectors {
+        let left = matrix.n_out();
+        if left == 0 || y.len() < left || rows.len() < left {
             return;
         }
         let Some(x) = input(x, matrix) else { return };
-        let (weights, rows) = (matrix.weights.as_ptr(), rows.words.as_ptr());
+        let (weights, rows) = (matrix.weights().as_ptr(), rows.words().as_ptr());
         let call = |lo, hi, y| Call { columns: x.len(), y, lo, hi, left };
-        // SAFETY: the matrix has `left` rows, up to a multiple of four, of `x.len()` columns, up to a multiple of 16;
+        // SAFETY: the packed matrix has `left` rows, up to a multiple of four, of `x.len()` columns, up to a multiple of 16;
         // `rows` has eight words for four rows, `y` at least `left` elements, and no more are written; of `x` no more
         // is read than there is.
+        let (lo, hi) = y.limits();
         match y {
-            Out::I8(y, lo) => unsafe {
-                smidgen_vectors_bytes(weights, x.as_ptr(), rows, &call(i32::from(*lo), 127, y.as_mut_ptr().cast()));
+            Out::Relu(y) | Out::I8(y) => unsafe {
+                smidgen_vectors_bytes(weights, x.as_ptr(), rows, &call(lo, hi, y.as_mut_ptr().cast()));
             },
             Out::I16(y) => unsafe {
-                smidgen_vectors_halves(weights, x.as_ptr(), rows, &call(-32767, 32767, y.as_mut_ptr().cast()));
+                smidgen_vectors_halves(weights, x.as_ptr(), rows, &call(lo, hi, y.as_mut_ptr().cast()));
             },
         }
     }

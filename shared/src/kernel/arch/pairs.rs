@@ -227,7 +227,7 @@ pub fn pairs(x: &[i8], matrix: &Sparse<'_>, rows: &[Row], scratch: &mut [u32], y
     if !fits {
         return;
     }
-    let limit = if matches!(y, Out::I8(..)) { 127 } else { 32767 };
+    let (_, limit) = y.limits();
     let (finish, y) = Finish::of(y);
     let to = scratch.as_mut_ptr();
     let call = Call {
