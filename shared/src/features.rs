@@ -23,6 +23,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::divisor::Divisor;
 use crate::fixed::{isqrt, isqrt32};
 
 /// Most raw channels.
@@ -301,9 +302,10 @@ impl Channel {
     }
 
     /// 16·mean, rounded down.
-    fn mean(&self, n: i32) -> i32 {
-        let (whole, rest) = (self.sum.div_euclid(n), self.sum.rem_euclid(n));
-        self.first * 16 + whole * 16 + rest * 16 / n
+    fn mean(&self, n: &Divisor) -> i32 {
+        let (size, rest) = n.sixteenths(self.sum.unsigned_abs());
+        let size = size as i32;
+        self.first * 16 + if self.sum < 0 { -size - i32::from(rest > 0) } else { size }
     }
 
     /// n²·variance.
@@ -403,16 +405,21 @@ pub fn finish(spec: &Spec, state: &mut [u32], mut emit: impl FnMut(usize, i32)) 
         i += 1;
     };
     let has = |stats| spec.stats.has(stats);
+    let average = |sum, by: &Divisor| by.sixteenths(sum).0;
+    let (all, steps) = (Divisor::new(n), Divisor::new(if has(Stats::CHANGE) { n - 1 } else { 1 }));
+    // n >> (level + 1) pairs of blocks of 2^level steps.
+    let pairs = |level| if has(Stats::BANDS) { (n >> (level + 1)) << level } else { 1 };
+    let blocks: [Divisor; BAND_WORDS / 2] = core::array::from_fn(|level| Divisor::new(pairs(level)));
     let mut bands = parts.bands.as_chunks::<BAND_WORDS>().0.iter();
     for words in parts.channels.as_chunks::<CHANNEL_WORDS>().0 {
         let channel = Channel::load(words);
-        let mean = channel.mean(n as i32);
+        let mean = channel.mean(&all);
         if has(Stats::MEAN) {
             put(mean);
         }
         if has(Stats::DEVIATION) {
             // √(256·n²·variance) / n is the deviation in sixteenths; the inner floor changes nothing.
-            put(log(isqrt(channel.spread(n.into()) * 256) / n));
+            put(log(all.divide(isqrt(channel.spread(n.into()) * 256)).0));
         }
         if has(Stats::RANGE) {
             let value = |v: i32| if has(Stats::SIGNED_LOG) { signed_log(v) } else { v * 16 };
@@ -424,7 +431,7 @@ pub fn finish(spec: &Spec, state: &mut [u32], mut emit: impl FnMut(usize, i32)) 
             put(log(mean.wrapping_sub(channel.least * 16).max(0) as u32));
         }
         if has(Stats::CHANGE) {
-            put(log(average(channel.change, n - 1)));
+            put(log(average(channel.change, &steps)));
         }
         if has(Stats::TURNS) {
             put((channel.turns >> 2) as i32);
@@ -432,9 +439,8 @@ pub fn finish(spec: &Spec, state: &mut [u32], mut emit: impl FnMut(usize, i32)) 
         if has(Stats::CROSSINGS) {
             put((channel.crossings >> 1) as i32);
         }
-        for (level, pair) in bands.next().map_or(&[][..], |words| words.as_chunks::<2>().0).iter().enumerate() {
-            // n >> (level + 1) pairs of blocks of 2^level steps.
-            put(log(average(pair[1], (n >> (level + 1)) << level)));
+        for (by, pair) in blocks.iter().zip(bands.next().map_or(&[][..], |words| words.as_chunks::<2>().0)) {
+            put(log(average(pair[1], by)));
         }
     }
     for (sensor, words) in parts.products.as_chunks::<6>().0.iter().enumerate() {
@@ -451,12 +457,6 @@ pub fn finish(spec: &Spec, state: &mut [u32], mut emit: impl FnMut(usize, i32)) 
         }
     }
     Ok(())
-}
-
-/// `16·sum / count`, rounded down.
-fn average(sum: u32, count: u32) -> u32 {
-    let count = count.max(1);
-    (sum / count) * 16 + (sum % count) * 16 / count
 }
 
 /// `1024·(n·Σxy − Σx·Σy) / √(n²σ_x² · n²σ_y²)`, rounded towards zero; 0 where a channel stands still.

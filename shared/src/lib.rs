@@ -7,6 +7,7 @@
 
 pub mod artifact;
 pub mod cost;
+mod divisor;
 pub mod draw;
 pub mod explain;
 pub mod features;

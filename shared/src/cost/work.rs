@@ -290,6 +290,9 @@ pub fn of_first(input: &Input, op: &Op) -> Work {
             has(Stats::BANDS),
             flag(spec.stats.has(Stats::CORRELATION), u32::from(spec.channels) / 3),
             spec.count() as u32,
+            // What divides all channels' sums is made ready once.
+            flag(spec.stats.has(Stats::CHANGE), 1),
+            flag(spec.stats.has(Stats::BANDS), 1),
         ],
         NO_PRODUCT,
     )

@@ -9,6 +9,9 @@ use super::Packing;
 /// it would be calls into a library of kilobytes, so models that compute in f32 are refused there.
 pub const FLOAT: bool = cfg!(any(not(target_os = "none"), target_abi = "eabihf"));
 
+/// Whether the processor divides: an Armv6-M alone does not.
+pub const DIVIDES: bool = cfg!(not(smidgen_core = "armv6m"));
+
 /// Whether this is a host, which runs models of any packing.
 pub const HOST: bool = cfg!(not(target_os = "none"));
 
