@@ -273,18 +273,15 @@ fn step<K: Kernel>(model: &Artifact<'_>, arena: &mut [u8], op: &Op) -> Result<()
             kernel::unit_rms(i8s(x)?, gain, i8s(y)?);
         }
         Op::Dense { x, y, width, relu, weights, rows } => {
-            let matrix = model.matrix(weights, x.len, y.len).map_err(corrupt)?;
-            let rows = model.packed_rows(rows, y.len).map_err(corrupt)?;
+            let layer = model.layer(weights, rows, x.len, y.len).map_err(corrupt)?;
             let [x, y] = pair(arena, (x, Width::I8), (y, width))?;
-            kernel::dense::<K>(i8s(x)?, &matrix, rows, scratch, out(y, width, relu)?);
+            kernel::dense::<K>(i8s(x)?, &layer, scratch, out(y, width, relu)?);
         }
         Op::LowRank { x, z, y, width, v, v_rows, u, u_rows } => {
-            let v = model.matrix(v, x.len, z.len).map_err(corrupt)?;
-            let u = model.matrix(u, z.len, y.len).map_err(corrupt)?;
-            let v_rows = model.packed_rows(v_rows, z.len).map_err(corrupt)?;
-            let u_rows = model.packed_rows(u_rows, y.len).map_err(corrupt)?;
+            let v = model.layer(v, v_rows, x.len, z.len).map_err(corrupt)?;
+            let u = model.layer(u, u_rows, z.len, y.len).map_err(corrupt)?;
             let [x, z, y] = views(arena, &[(x, Width::I8), (z, Width::I8), (y, width)])?;
-            kernel::low_rank::<K>(i8s(x)?, (&v, v_rows), i8s(z)?, (&u, u_rows), scratch, out(y, width, false)?);
+            kernel::low_rank::<K>(i8s(x)?, &v, i8s(z)?, &u, scratch, out(y, width, false)?);
         }
         Op::Gate { x, y, bases, weights, rows } => {
             let matrix = model.matrix(weights, x.len, bases.into()).map_err(corrupt)?;

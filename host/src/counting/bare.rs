@@ -112,16 +112,18 @@ fn model(part: &Part) -> Result<String> {
                 let words = matrix.packing().scratch_words(x.len as usize);
                 scratch = scratch.max(words);
                 text += &constant("W", "i8", matrix.weights().len(), list(matrix.weights()));
-                text += &constant("R", "i32", rows.words().len(), list(rows.words()));
+                text += &constant("R", "i32", rows.words.len(), list(rows.words));
                 writeln!(
                     text,
-                    "static Q{k}: Rows<'static> = Rows::new(Packing::{:?}, {}, &R{k}.0).unwrap();\n\
-                     static M{k}: Matrix<'static> = Matrix::constant(Packing::{:?}, {}, {}, &W{k}).unwrap();",
-                    rows.packing(), rows.len(), matrix.packing(), matrix.n_out(), matrix.n_in()
+                    "static L{k}: Layer<'static> = Layer::new(Matrix::constant(Packing::{:?}, {}, {}, &W{k}).unwrap(), \
+                     &R{k}.0).unwrap();",
+                    matrix.packing(),
+                    matrix.n_out(),
+                    matrix.n_in()
                 )?;
                 writeln!(
                     calls,
-                    "    Native::layer(bytes(&m.{from}, {}), &M{k}, Q{k}, &mut m.scratch[..{words}], &mut {});",
+                    "    Native::layer(bytes(&m.{from}, {}), &L{k}, &mut m.scratch[..{words}], &mut {});",
                     x.len,
                     out(relu)?
                 )?;
@@ -152,7 +154,7 @@ fn model(part: &Part) -> Result<String> {
     Ok(format!(
         "//! Made by `smidgen bench kernels` from an artifact: its constants, and its layers as calls.\n\
          #![allow(unused_imports)]\n\
-         use smidgen_shared::kernel::{{Aligned, Kernel, Matrix, Out, Packing, Rows, Sparse, arch::Native, sparse}};\n\
+         use smidgen_shared::kernel::{{Aligned, Kernel, Layer, Matrix, Out, Packing, Rows, Sparse, arch::Native, sparse}};\n\
          use smidgen_shared::op::Layout;\n\n\
          use crate::{{Memory, Row, bytes, bytes_mut, shorts_mut}};\n\n\
          pub const A: usize = {a};\npub const B: usize = {b};\npub const SCRATCH: usize = {scratch};\n\

@@ -19,7 +19,7 @@ pub use sampler::{LABEL_ON, Sampler, VALUE_ONE};
 
 use crate::fixed::Row;
 use crate::kernel::poly::{Law, Step};
-use crate::kernel::{Bases, Matrix, Packing, Rows, Sparse, counts_len, group_bytes, runs_here};
+use crate::kernel::{Bases, Layer, Matrix, Packing, Rows, Sparse, counts_len, group_bytes, runs_here};
 use crate::op::{Layout, Op, Region, Width};
 
 /// Why bytes are not an artifact, or not one that this build runs. The number is the wire's; a word here, so that what
@@ -276,10 +276,18 @@ impl<'a> Artifact<'a> {
         self.matrix(at, n_in, u32::try_from(rows).map_err(|_| Error::BadConstants)?)
     }
 
+    /// A dense layer of a matrix and its rows.
+    #[inline(always)]
+    pub fn layer(&self, weights: u32, rows: u32, n_in: u32, n_out: u32) -> Result<Layer<'a>, Error> {
+        let matrix = self.matrix(weights, n_in, n_out)?;
+        let rows = self.i32s(rows, matrix.packing().row_words(n_out as usize))?;
+        Layer::new(matrix, rows).ok_or(Error::BadConstants)
+    }
+
     /// The constants of a dense matrix's `n` rows.
     pub fn packed_rows(&self, at: u32, n: u32) -> Result<Rows<'a>, Error> {
-        let (packing, n) = (self.packing(), n as usize);
-        Rows::new(packing, n, self.i32s(at, packing.row_words(n))?).ok_or(Error::BadConstants)
+        let packing = self.packing();
+        Ok(Rows { packing, words: self.i32s(at, packing.row_words(n as usize))? })
     }
 
     /// The constants of [`Op::Mix`].

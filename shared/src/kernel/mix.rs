@@ -4,7 +4,7 @@
 //! `y_i = requant((Σ_k g_k·acc_ki + 64) >> 7, m_i) + base_i`; with Σ g_k = 128 and each
 //! |acc_ki| < 2²³ the mixture stays below 2³⁰ and the shifted one below 2²³.
 
-use super::{Kernel, Matrix, Out, Rows, dense};
+use super::{Kernel, Layer, Matrix, Out, Rows, dense};
 use crate::fixed::requant;
 
 /// The constants of all base networks; each base's own part is a run of equal length.
@@ -48,8 +48,9 @@ pub fn mix<K: Kernel>(
         let inner: &[i8] = if rank == 0 {
             x
         } else {
-            let (v, v_rows) = (bases.v.part(index, rank), bases.v_rows.part(index, rank));
-            dense::<K>(x, &v, v_rows, scratch, Out::I8(z));
+            let v = Layer::new(bases.v.part(index, rank), bases.v_rows.part(index, rank).words);
+            let Some(v) = v else { continue };
+            dense::<K>(x, &v, scratch, Out::I8(z));
             z
         };
         let u = bases.u.part(index, n_out);

@@ -26,7 +26,7 @@ pub use gate::{exp_neg, gate};
 pub use matching::matching;
 pub use mix::{Bases, mix};
 pub use naive::Naive;
-pub use packing::{Aligned, Matrix, Packing, Place, Rows, runs_here};
+pub use packing::{Aligned, Layer, Matrix, Packing, Place, Rows, runs_here};
 pub use pointwise::{clamp, lookup, rescale};
 pub use portable::Portable;
 pub use sparse::{Sparse, WINDOW, counts_len, group, group_bytes, group_weights, order_len, sparse, windows};
@@ -52,9 +52,9 @@ pub trait Kernel {
     /// A dense layer of a matrix that is packed: `y_i = clamp(requant(Σ_j w_ij·x_j + b_i, m_i))`. Of one row by row,
     /// and where something is too short, nothing.
     #[inline]
-    fn layer(x: &[i8], matrix: &Matrix<'_>, rows: Rows<'_>, scratch: &mut [u32], y: &mut Out<'_>) {
-        Self::sums(x, matrix, scratch, &mut |i, sum| {
-            if let Some(row) = rows.row(i) {
+    fn layer(x: &[i8], layer: &Layer<'_>, scratch: &mut [u32], y: &mut Out<'_>) {
+        Self::sums(x, layer.matrix(), scratch, &mut |i, sum| {
+            if let Some(row) = layer.rows().row(i) {
                 y.put(i, requant(sum.wrapping_add(row.bias), row.multiplier));
             }
         });

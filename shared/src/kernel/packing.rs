@@ -278,42 +278,16 @@ impl<'a> Matrix<'a> {
 /// their biases, in units of halfwords shifted left by 8, then their multipliers.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
-    packing: Packing,
-    /// number of rows
-    n: usize,
-    /// [`Packing::row_words`] of them
-    words: &'a [i32],
+    /// How.
+    pub packing: Packing,
+    /// [`Packing::row_words`]
+    pub words: &'a [i32],
 }
 
 impl<'a> Rows<'a> {
     /// Rows as they are written in Rust.
     pub fn plain(rows: &'a [Row]) -> Self {
-        Rows { packing: Packing::RowMajor, n: rows.len(), words: bytemuck::cast_slice(rows) }
-    }
-
-    /// Of `n` rows; nothing where there are more words or fewer.
-    pub const fn new(packing: Packing, n: usize, words: &'a [i32]) -> Option<Self> {
-        if packing.row_words(n) == words.len() && n <= words.len() { Some(Rows { packing, n, words }) } else { None }
-    }
-
-    /// How they are stored.
-    pub const fn packing(&self) -> Packing {
-        self.packing
-    }
-
-    /// Number of rows.
-    pub const fn len(&self) -> usize {
-        self.n
-    }
-
-    /// Whether there are none.
-    pub const fn is_empty(&self) -> bool {
-        self.n == 0
-    }
-
-    /// [`Packing::row_words`] of them.
-    pub const fn words(&self) -> &'a [i32] {
-        self.words
+        Rows { packing: Packing::RowMajor, words: bytemuck::cast_slice(rows) }
     }
 
     /// Words of bias and multiplier of row i, and how far the bias is shifted.
@@ -361,7 +335,38 @@ impl<'a> Rows<'a> {
     pub fn part(&self, k: usize, n_out: usize) -> Rows<'a> {
         let len = self.packing.row_words(n_out);
         let words = self.words.get(k.wrapping_mul(len)..).and_then(|rest| rest.get(..len)).unwrap_or(&[]);
-        Rows::new(self.packing, n_out, words).unwrap_or(Rows { n: 0, words: &[], ..*self })
+        Rows { words, ..*self }
+    }
+}
+
+/// A matrix with at least one weight, and the constants of all its rows, stored in the same way. Kernels rely on that.
+#[derive(Clone, Copy, Debug)]
+pub struct Layer<'a> {
+    matrix: Matrix<'a>,
+    /// [`Packing::row_words`] of as many rows
+    rows: &'a [i32],
+}
+
+impl<'a> Layer<'a> {
+    /// Nothing where there are more words of rows or fewer.
+    pub const fn new(matrix: Matrix<'a>, rows: &'a [i32]) -> Option<Self> {
+        let whole = matrix.n_out > 0 && matrix.n_in > 0 && rows.len() == matrix.packing.row_words(matrix.n_out);
+        if whole { Some(Layer { matrix, rows }) } else { None }
+    }
+
+    /// `(n_out, n_in)`
+    pub const fn matrix(&self) -> &Matrix<'a> {
+        &self.matrix
+    }
+
+    /// `(n_out)`
+    pub const fn rows(&self) -> Rows<'a> {
+        Rows { packing: self.matrix.packing, words: self.rows }
+    }
+
+    /// Their words.
+    pub const fn words(&self) -> &'a [i32] {
+        self.rows
     }
 }
 

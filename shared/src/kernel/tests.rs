@@ -47,17 +47,17 @@ proptest! {
         let (n_in, n_out) = (x.len(), rows.len());
         let plain = Matrix::row_major(n_out, n_in, &w);
         let (mut expected, mut y) = (std::vec![0; n_out], std::vec![0; n_out]);
-        dense::<Naive>(&x, &plain, Rows::plain(&rows), &mut [], Out::I8(&mut expected));
+        dense::<Naive>(&x, &Layer::new(plain, bytemuck::cast_slice(&rows)).unwrap(), &mut [], Out::I8(&mut expected));
         for packing in Packing::ALL {
             // Of words, so that it lies at a multiple of 4.
             let bytes = packing.bytes(n_out, n_in).unwrap();
-            let mut words = std::vec![0u32; bytes.div_ceil(4)];
-            let weights: &mut [i8] = &mut bytemuck::cast_slice_mut(&mut words)[..bytes];
+            let mut weights = std::vec![0u32; bytes.div_ceil(4)];
+            let weights: &mut [i8] = &mut bytemuck::cast_slice_mut(&mut weights)[..bytes];
             plain.repack(packing, weights);
             let matrix = Matrix::new(packing, n_out, n_in, weights).unwrap();
             let mut words = std::vec![0; packing.row_words(n_out)];
             Rows::plain(&rows).repack(n_out, packing, &mut words);
-            let packed = Rows::new(packing, n_out, &words).unwrap();
+            let packed = Rows { packing, words: &words };
             let (padded_rows, columns) = packing.padded(n_out, n_in);
             let mut places = std::collections::HashSet::new();
             for i in 0..padded_rows {
@@ -72,7 +72,7 @@ proptest! {
             prop_assert_eq!((0..n_out).map(|i| packed.row(i).unwrap()).collect::<Vec<_>>(), rows.clone());
             let mut scratch = std::vec![0; packing.scratch_words(n_in)];
             y.fill(0);
-            dense::<Portable>(&x, &matrix, packed, &mut scratch, Out::I8(&mut y));
+            dense::<Portable>(&x, &Layer::new(matrix, &words).unwrap(), &mut scratch, Out::I8(&mut y));
             prop_assert_eq!(&y, &expected);
         }
     }
@@ -81,10 +81,10 @@ proptest! {
     fn dense_is_its_formula((x, w, rows) in layer(), relu: bool) {
         let lo = if relu { 0 } else { -127 };
         let mut y = std::vec![0; rows.len()];
-        let matrix = Matrix::row_major(rows.len(), x.len(), &w);
-        dense::<Portable>(&x, &matrix, Rows::plain(&rows), &mut [], if relu { Out::Relu(&mut y) } else { Out::I8(&mut y) });
+        let layer = Layer::new(Matrix::row_major(rows.len(), x.len(), &w), bytemuck::cast_slice(&rows)).unwrap();
+        dense::<Portable>(&x, &layer, &mut [], if relu { Out::Relu(&mut y) } else { Out::I8(&mut y) });
         let mut wide = std::vec![0; rows.len()];
-        dense::<Naive>(&x, &matrix, Rows::plain(&rows), &mut [], Out::I16(&mut wide));
+        dense::<Naive>(&x, &layer, &mut [], Out::I16(&mut wide));
         for (i, row) in rows.iter().enumerate() {
             let exact = scaled(dot(&w[i * x.len()..], &x) + i128::from(row.bias), row.multiplier);
             prop_assert_eq!(i128::from(y[i]), exact.clamp(lo.into(), 127));

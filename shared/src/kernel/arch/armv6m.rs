@@ -8,7 +8,7 @@
 
 use core::arch::global_asm;
 
-use crate::kernel::{Kernel, Matrix, Out, Packing, Portable, Rows, Sparse};
+use crate::kernel::{Kernel, Layer, Matrix, Out, Packing, Portable, Sparse};
 
 /// Kernels of an Armv6-M.
 pub struct Armv6m;
@@ -250,12 +250,13 @@ impl Kernel for Armv6m {
         }
     }
 
-    fn layer(x: &[i8], matrix: &Matrix<'_>, rows: Rows<'_>, scratch: &mut [u32], y: &mut Out<'_>) {
+    fn layer(x: &[i8], layer: &Layer<'_>, scratch: &mut [u32], y: &mut Out<'_>) {
+        let (matrix, rows) = (layer.matrix(), layer.words());
         if matrix.packing() != Packing::Pairs {
             return;
         }
         let left = matrix.n_out();
-        if left == 0 || y.len() < left || rows.len() < left {
+        if y.len() < left {
             return;
         }
         let Some(turns) = prepare(x, matrix, scratch) else { return };
@@ -268,7 +269,7 @@ impl Kernel for Armv6m {
         // SAFETY: the packed matrix has `left` rows, up to a multiple of two, of `turns` times two columns, and lies at a
         // multiple of 4; `scratch` has two words a turn, `rows` four words for two rows, `y` at least `left` elements at
         // a multiple of their size, and no more are written.
-        unsafe { smidgen_pairs(matrix.weights().as_ptr(), scratch.as_ptr(), rows.words().as_ptr(), &call) };
+        unsafe { smidgen_pairs(matrix.weights().as_ptr(), scratch.as_ptr(), rows.as_ptr(), &call) };
     }
 
     fn sparse(x: &[i8], matrix: &Sparse<'_>, each: impl FnMut(usize, &[i32])) {

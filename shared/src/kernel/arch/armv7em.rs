@@ -16,7 +16,7 @@ use super::csr::csr;
 use super::pairs::pairs;
 use crate::fixed::Row;
 use crate::kernel::sparse::window;
-use crate::kernel::{Kernel, Matrix, Out, Packing, Portable, Rows, Sparse, WINDOW};
+use crate::kernel::{Kernel, Layer, Matrix, Out, Packing, Portable, Sparse, WINDOW};
 use crate::op::Layout;
 
 /// Kernels by SMLAD.
@@ -303,24 +303,20 @@ impl Kernel for Armv7em {
         }
     }
 
-    fn layer(x: &[i8], matrix: &Matrix<'_>, rows: Rows<'_>, scratch: &mut [u32], y: &mut Out<'_>) {
+    fn layer(x: &[i8], layer: &Layer<'_>, scratch: &mut [u32], y: &mut Out<'_>) {
+        let (matrix, rows) = (layer.matrix(), layer.words());
         let (left, n_in, len) = (matrix.n_out(), matrix.n_in(), y.len());
         // No input has so many columns that this wraps.
         let turns = n_in.wrapping_add(3) / 4;
         let (finish, y) = Finish::of(y);
-        // 0 less 1 is more than any length.
-        let fits = n_in.wrapping_sub(1) < x.len()
-            && 2 * turns <= scratch.len()
-            && left.wrapping_sub(1) < len
-            && left <= rows.len()
-            && matrix.packing() == Packing::HighLow;
-        if !fits {
+        let fits = n_in <= x.len() && 2 * turns <= scratch.len() && left <= len;
+        if !fits || matrix.packing() != Packing::HighLow {
             return;
         }
-        let (weights, to, rows) = (matrix.weights().as_ptr(), scratch.as_mut_ptr(), rows.words().as_ptr());
-        // SAFETY: the packed matrix has `left` rows, up to a multiple of four, of `turns` times four columns, and lies
-        // at a multiple of 4; `x` has as many columns, `scratch` two words a turn, `rows` eight words for four rows, `y`
-        // at least `left` elements, and no more are written.
+        let (weights, to, rows) = (matrix.weights().as_ptr(), scratch.as_mut_ptr(), rows.as_ptr());
+        // SAFETY: the packed matrix has `left` rows, at least one, up to a multiple of four, of `turns` times four
+        // columns, and lies at a multiple of 4; `x` has as many columns, `scratch` two words a turn, `rows`, packed as
+        // it is, eight words for four rows, `y` at least `left` elements, and no more are written.
         unsafe { smidgen_high_low(weights, to, rows, turns, finish, y, left, x.as_ptr(), n_in) };
     }
 

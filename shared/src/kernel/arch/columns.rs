@@ -7,7 +7,7 @@
 use core::arch::global_asm;
 
 use crate::fixed::{Row, requant};
-use crate::kernel::{Kernel, Matrix, Out, Packing, Portable, Rows, Sparse};
+use crate::kernel::{Kernel, Layer, Matrix, Out, Packing, Portable, Sparse};
 
 /// Kernels that read weights byte by byte.
 pub struct Columns;
@@ -171,11 +171,12 @@ impl Kernel for Columns {
         });
     }
 
-    fn layer(x: &[i8], matrix: &Matrix<'_>, rows: Rows<'_>, scratch: &mut [u32], y: &mut Out<'_>) {
+    fn layer(x: &[i8], layer: &Layer<'_>, scratch: &mut [u32], y: &mut Out<'_>) {
+        let (matrix, rows) = (layer.matrix(), layer.words());
         if matrix.packing() != Packing::Columns {
             return;
         }
-        let rows: &[Row] = bytemuck::try_cast_slice(rows.words()).unwrap_or(&[]);
+        let rows: &[Row] = bytemuck::try_cast_slice(rows).unwrap_or(&[]);
         fours(x, matrix, |first, sums| {
             let rows = rows.get(first..matrix.n_out()).unwrap_or(&[]);
             for (i, (row, sum)) in rows.iter().zip(sums).enumerate() {

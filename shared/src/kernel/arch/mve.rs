@@ -12,7 +12,7 @@ use core::arch::global_asm;
 
 use super::gather::gather;
 use crate::fixed::Row;
-use crate::kernel::{Kernel, Matrix, Out, Packing, Portable, Rows, Sparse};
+use crate::kernel::{Kernel, Layer, Matrix, Out, Packing, Portable, Sparse};
 
 /// Kernels by vectors of 128 bits.
 pub struct Mve;
@@ -157,16 +157,17 @@ impl Kernel for Mve {
         }
     }
 
-    fn layer(x: &[i8], matrix: &Matrix<'_>, rows: Rows<'_>, scratch: &mut [u32], y: &mut Out<'_>) {
+    fn layer(x: &[i8], layer: &Layer<'_>, scratch: &mut [u32], y: &mut Out<'_>) {
+        let (matrix, rows) = (layer.matrix(), layer.words());
         if matrix.packing() != Packing::Vectors {
             return;
         }
         let left = matrix.n_out();
-        if left == 0 || y.len() < left || rows.len() < left {
+        if y.len() < left {
             return;
         }
         let Some(x) = input(x, matrix) else { return };
-        let (weights, rows) = (matrix.weights().as_ptr(), rows.words().as_ptr());
+        let (weights, rows) = (matrix.weights().as_ptr(), rows.as_ptr());
         let call = |lo, hi, y| Call { columns: x.len(), y, lo, hi, left };
         // SAFETY: the packed matrix has `left` rows, up to a multiple of four, of `x.len()` columns, up to a multiple of 16;
         // `rows` has eight words for four rows, `y` at least `left` elements, and no more are written; of `x` no more
