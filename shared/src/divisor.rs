@@ -43,7 +43,7 @@ fn by_reciprocal(a: u32, by: u32, reciprocal: u32) -> (u32, u32) {
 /// `⌊a·b / 2³²⌋` by products of halves, which a core without a long multiplication has.
 fn high_product(a: u32, b: u32) -> u32 {
     let (a_high, a_low, b_high, b_low) = (a >> 16, a & 0xffff, b >> 16, b & 0xffff);
-    let middle = (a_high * b_low).wrapping_add(a_low * b_low >> 16);
+    let middle = (a_high * b_low).wrapping_add((a_low * b_low) >> 16);
     let other = (a_low * b_high).wrapping_add(middle & 0xffff);
     (a_high * b_high).wrapping_add(middle >> 16).wrapping_add(other >> 16)
 }

@@ -24,14 +24,7 @@ fn row_major<K: Kernel>(x: &[i8], layer: &Layer<'_>, y: &mut Out<'_>) {
 }
 
 /// Low-rank layer `y = U(Vx + b) + c`; `v` `(r, n_in)`, `u` `(n_out, r)`, `z` `(r)`.
-pub fn low_rank<K: Kernel>(
-    x: &[i8],
-    v: &Layer<'_>,
-    z: &mut [i8],
-    u: &Layer<'_>,
-    scratch: &mut [u32],
-    y: Out<'_>,
-) {
+pub fn low_rank<K: Kernel>(x: &[i8], v: &Layer<'_>, z: &mut [i8], u: &Layer<'_>, scratch: &mut [u32], y: Out<'_>) {
     dense::<K>(x, v, scratch, Out::I8(z));
     dense::<K>(z, u, scratch, y);
 }

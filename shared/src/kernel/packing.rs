@@ -134,7 +134,7 @@ impl Packing {
         match self.here() {
             Packing::RowMajor => Place::Byte(start.wrapping_add(j)),
             Packing::Columns => Place::Byte(start.wrapping_add(4 * j + i % 4)),
-            Packing::HighLow => Place::Half(start / 2 + 8 * (j / 4) + 2 * (i % 4) + j % 4 / 2, j % 2 == 0),
+            Packing::HighLow => Place::Half(start / 2 + 8 * (j / 4) + 2 * (i % 4) + j % 4 / 2, j.is_multiple_of(2)),
             Packing::Pairs => Place::Half(start / 2 + 2 * (j / 2) + i % 2, j % 2 == 1),
             Packing::Vectors => Place::Byte(start.wrapping_add(64 * (j / 16) + 16 * (i % 4) + j % 16)),
         }

@@ -329,8 +329,7 @@ impl Kernel for Armv7em {
             return pairs(x, matrix, rows, scratch, y);
         }
         let (lo, _) = y.limits();
-        if let (Layout::Csr, Out::Relu(y) | Out::I8(y), Some(_)) =
-            (matrix.layout, &mut *y, WINDOW.checked_sub(x.len()))
+        if let (Layout::Csr, Out::Relu(y) | Out::I8(y), Some(_)) = (matrix.layout, &mut *y, WINDOW.checked_sub(x.len()))
         {
             let groups = matrix.entries.as_chunks::<8>().0;
             let mut copy = [0i8; WINDOW];
