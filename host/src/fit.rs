@@ -83,7 +83,7 @@ pub struct Candidate {
 pub struct Trained {
     /// Its graph.
     pub export: Export,
-    /// A few raw samples that training held out, to count instructions on.
+    /// [`COUNTED`] raw samples that training held out, evenly spread: instructions are counted on them.
     pub inputs: Vec<Vec<i16>>,
 }
 
@@ -144,6 +144,10 @@ pub struct Found {
     /// Candidates that were over the budget.
     pub over: usize,
 }
+
+/// Samples that instructions are counted on; the most is what counts. A core without a divider takes more or less by the
+/// sample.
+pub const COUNTED: usize = 8;
 
 /// Bytes of an artifact that its weights decide: numbers of variable length in the manifest, and the padding behind it.
 /// They are added to what is predicted, so that a budget holds.
@@ -258,7 +262,7 @@ pub fn measure(
         interrupt::check()?;
         let trained = search.train(point.candidate)?;
         let (bytes, cost) = lay_out(&trained.export, board)?;
-        let few = &trained.inputs[..trained.inputs.len().min(2)];
+        let few = &trained.inputs[..trained.inputs.len().min(COUNTED)];
         // Without a machine, or a C compiler for the plugin that counts, the formulas' figure stands alone.
         let counts = if board.machine().is_ok() { verify::count(board, &bytes, few)?.ok() } else { None };
         let counted = counts.and_then(|counts| counts.finish.iter().copied().max()).map(|most| most as u32);
