@@ -166,7 +166,7 @@ fn date(mut days: u64) -> String {
         ("November", 30),
         ("December", 31),
     ];
-    let leap = |year: u64| u64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
+    let leap = |year: u64| u64::from(year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)));
     let mut year = 1970;
     while days >= 365 + leap(year) {
         days -= 365 + leap(year);
