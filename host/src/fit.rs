@@ -83,7 +83,7 @@ pub struct Candidate {
 pub struct Trained {
     /// Its graph.
     pub export: Export,
-    /// A few raw samples that training held out, to count instructions on.
+    /// [`COUNTED`] raw samples that training held out, evenly spread: instructions are counted on them.
     pub inputs: Vec<Vec<i16>>,
 }
 
@@ -109,18 +109,41 @@ pub struct Measured {
     pub test: f64,
     /// What it costs by the formulas.
     pub cost: Cost,
-    /// The most instructions counted under QEMU, where the board can be emulated and counted.
-    pub counted: Option<u32>,
+    /// Instructions counted under QEMU, where the board can be emulated and counted.
+    pub counted: Option<Counted>,
+}
+
+/// Instructions of several samples. Formulas are fitted to means, bounds hold for the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// Mean, rounded.
+    pub mean: u32,
+    /// The most of any.
+    pub most: u32,
+}
+
+impl Counted {
+    /// Of at least one sample.
+    fn of(counts: &[u64]) -> Option<Counted> {
+        let n = counts.len() as u64;
+        let mean = (counts.iter().sum::<u64>() + n / 2).checked_div(n)?;
+        Some(Counted { mean: u32::try_from(mean).ok()?, most: u32::try_from(*counts.iter().max()?).ok()? })
+    }
 }
 
 impl Point {
+    /// Whether no sample took more than the artifact says is the most.
+    pub fn bound_holds(&self) -> bool {
+        self.measured.is_none_or(|m| m.counted.is_none_or(|counted| counted.most <= m.cost.bound))
+    }
+
     /// The largest share by which what was measured lies off what was predicted: flash, arena and instructions of the
     /// search against the artifact's, or, where weights decide, the formulas against the count on the same artifact.
     /// Up to `2 · UNKNOWN` bytes of flash, the part of an artifact that weights decide, are no error.
     pub fn off(&self) -> Option<f64> {
         let off = |a: u32, b: u32| (f64::from(a) - f64::from(b)).abs() / f64::from(b.max(1));
         let (cost, measured) = (self.cost, self.measured?);
-        let counted = measured.counted.unwrap_or(measured.cost.instructions);
+        let counted = measured.counted.map_or(measured.cost.instructions, |counted| counted.mean);
         if self.by_weights {
             return Some(off(measured.cost.instructions, counted));
         }
@@ -144,6 +167,9 @@ pub struct Found {
     /// Candidates that were over the budget.
     pub over: usize,
 }
+
+/// Samples that instructions are counted on: a core without a divider takes more or less by the sample.
+pub const COUNTED: usize = 8;
 
 /// Bytes of an artifact that its weights decide: numbers of variable length in the manifest, and the padding behind it.
 /// They are added to what is predicted, so that a budget holds.
@@ -258,10 +284,10 @@ pub fn measure(
         interrupt::check()?;
         let trained = search.train(point.candidate)?;
         let (bytes, cost) = lay_out(&trained.export, board)?;
-        let few = &trained.inputs[..trained.inputs.len().min(2)];
+        let few = &trained.inputs[..trained.inputs.len().min(COUNTED)];
         // Without a machine, or a C compiler for the plugin that counts, the formulas' figure stands alone.
         let counts = if board.machine().is_ok() { verify::count(board, &bytes, few)?.ok() } else { None };
-        let counted = counts.and_then(|counts| counts.finish.iter().copied().max()).map(|most| most as u32);
+        let counted = counts.and_then(|counts| Counted::of(&counts.finish));
         bar.inc(1);
         Ok(Measured { test: search.test(point.candidate, &bytes)?, cost, counted })
     });
@@ -384,13 +410,18 @@ mod tests {
     #[test]
     fn a_prediction_is_off_by_its_worst_figure() {
         let cost = Cost { flash: 1_000, arena: 100, instructions: 1_000, bound: 1_500 };
-        let measured =
-            |flash: u32, counted: Option<u32>| Some(Measured { test: 0.0, cost: Cost { flash, ..cost }, counted });
+        let measured = |flash: u32, counted: Option<u32>| {
+            let counted = counted.map(|n| Counted { mean: n, most: n });
+            Some(Measured { test: 0.0, cost: Cost { flash, ..cost }, counted })
+        };
         let with = |measured| Point { measured, cost, ..point(0, 0, 0, 0.0) };
         assert_eq!(with(None).off(), None);
         assert_eq!(with(measured(1_000 - 2 * UNKNOWN, None)).off(), Some(0.0));
         assert!(with(measured(1_001, None)).off().unwrap() > 0.0);
         assert!((with(measured(1_000, Some(800))).off().unwrap() - 0.25).abs() < 1e-9);
+        assert!(with(measured(1_000, Some(1_500))).bound_holds() && !with(measured(1_000, Some(1_501))).bound_holds());
+        assert_eq!(Counted::of(&[10, 13]), Some(Counted { mean: 12, most: 13 }));
+        assert_eq!(Counted::of(&[]), None);
         // Where weights decide, only the formulas are held to the count.
         let other = Point { by_weights: true, ..with(measured(2_000, Some(1_000))) };
         assert_eq!(other.off(), Some(0.0));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::DoesNotHold;
 use crate::device::Board;
 use crate::family::{Place, find};
-use crate::fit::{Budget, Candidate, Cost, Found, Metric, Point, lay_out, measure, search};
+use crate::fit::{Budget, COUNTED, Candidate, Cost, Found, Metric, Point, lay_out, measure, search};
 use crate::interrupt;
 use crate::output::thousands;
 use crate::report::{Axis, Cell, FrontPlot, FrontPoint, FrontSeries, Page, Section, Table, write_atomic};
@@ -120,6 +120,14 @@ pub fn run(args: &FitArgs, place: &Place) -> Result<()> {
     });
     write_atomic(&args.output.join("fit.json"), object.to_string().as_bytes())?;
     output.result(object);
+    if let Some(point) = found.front.iter().find(|p| !p.bound_holds()) {
+        return Err(DoesNotHold(format!(
+            "{}: a sample took more instructions than its artifact says is the most: see {}",
+            candidates[point.candidate].name,
+            args.output.join("fit.json").display()
+        ))
+        .into());
+    }
     if off > TOLERANCE {
         return Err(DoesNotHold(format!(
             "a prediction is {:.1} % off, {} % were allowed: see {}",
@@ -145,8 +153,8 @@ fn describe(point: &Point, candidates: &[Candidate], metric: &Metric) -> Value {
         "flash_bytes": point.cost.flash, "arena_bytes": point.cost.arena, "instructions": point.cost.instructions,
         "test": point.measured.map(|m| m.test),
         "measured": point.measured.map(|m| json!({
-            "flash_bytes": m.cost.flash, "arena_bytes": m.cost.arena, "instructions": m.counted,
-            "estimate": m.cost.instructions,
+            "flash_bytes": m.cost.flash, "arena_bytes": m.cost.arena, "estimate": m.cost.instructions,
+            "bound": m.cost.bound, "instructions": m.counted.map(|n| n.mean), "most": m.counted.map(|n| n.most),
         })),
     });
     object[if metric.share { "accuracy" } else { "loss" }] = json!(point.quality.value);
@@ -166,7 +174,7 @@ fn show(found: &Found, candidates: &[Candidate], metric: &Metric, board: &Board,
                 thousands(p.cost.flash.into()),
                 thousands(p.cost.arena.into()),
                 thousands(p.cost.instructions.into()),
-                p.measured.and_then(|m| m.counted).map_or("–".into(), |n| thousands(n.into())),
+                p.measured.and_then(|m| m.counted).map_or("–".into(), |n| thousands(n.mean.into())),
                 p.quality.in_words(metric),
                 p.measured.map_or("–".into(), |m| metric.figure(m.test)),
             ]
@@ -176,7 +184,7 @@ fn show(found: &Found, candidates: &[Candidate], metric: &Metric, board: &Board,
     let held = format!("{}, held out", metric.title());
     output.table(&["model", "flash", "arena", "instructions", "counted", held.as_str(), "test"], &rows);
     let why = match (board.machine().is_ok(), counted(found)) {
-        (_, true) => "counted: in QEMU, of the network trained whole".to_string(),
+        (_, true) => format!("counted: in QEMU, of the network trained whole, the mean of {COUNTED} samples"),
         (true, false) => "not counted: `smidgen doctor` says what is missing".into(),
         (false, _) => format!(
             "not counted: QEMU cannot be {}; a board of the same core that it can be: {}",
@@ -270,7 +278,7 @@ fn table(found: &Found, candidates: &[Candidate], metric: &Metric) -> Section {
             u64::from(p.cost.flash).into(),
             u64::from(p.cost.arena).into(),
             u64::from(p.cost.instructions).into(),
-            p.measured.and_then(|m| m.counted).map_or(Cell::Missing, |n| u64::from(n).into()),
+            p.measured.and_then(|m| m.counted).map_or(Cell::Missing, |n| u64::from(n.mean).into()),
             p.quality.in_words(metric).into(),
             p.measured.map_or(Cell::Missing, |m| metric.figure(m.test).into()),
             candidates[p.candidate].sets.join(" ").into(),

@@ -19,7 +19,7 @@ use super::task::Task;
 use super::train::Member as Model;
 use crate::compress::{self, Aligned, Layout};
 use crate::family::{Export, Place, Samples};
-use crate::fit::{Candidate, Metric, Quality, Search, Trained};
+use crate::fit::{COUNTED, Candidate, Metric, Quality, Search, Trained};
 use crate::infer::description;
 use crate::interrupt;
 use crate::net::Float;
@@ -36,8 +36,6 @@ const PRUNED: ([f64; 3], [f64; 2]) = ([1.0, 5.0, 20.0], [0.03, 0.1]);
 const ROUNDS: [(f64, u64); 2] = [(0.1, 1), (0.3, 3)];
 /// Settings that the search varies.
 const VARIED: [&str; 3] = ["width", "strength", "prune"];
-/// Raw samples that instructions are counted on.
-const COUNTED: usize = 2;
 
 /// As [`crate::family::Family::search`] says.
 pub fn search(request: &Request, place: &Place, found: &mut dyn FnMut(&dyn Search) -> Result<()>) -> Result<()> {

@@ -8,7 +8,7 @@ use super::train::{Trained as Network, train, unsaved};
 use super::{NAME, export};
 use crate::compress::{Aligned, Metric as Figure, Provenance};
 use crate::family::{Export, Truths};
-use crate::fit::{Candidate, Metric, Quality, Search, Trained};
+use crate::fit::{COUNTED, Candidate, Metric, Quality, Search, Trained};
 use crate::infer::Host;
 use crate::law::{Law, Sized};
 use crate::population::{Watch, quantile};
@@ -129,7 +129,7 @@ impl Search for Space {
 
     fn train(&self, candidate: usize) -> Result<Trained> {
         let export = self.export(candidate, SEEDS, None)?;
-        Ok(Trained { export, inputs: export::held_out().spread(2).inputs })
+        Ok(Trained { export, inputs: export::held_out().spread(COUNTED).inputs })
     }
 
     fn test(&self, _: usize, model: &Aligned) -> Result<f64> {

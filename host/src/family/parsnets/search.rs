@@ -15,8 +15,8 @@ use super::plan::{self, conditions, features_named, plan};
 use super::{Control, Experiment, Kind, Settings, test_rows};
 use crate::compress::{Aligned, Metric as Figure, Provenance};
 use crate::data::{Dataset, Input, Split, Task, is_setting, registry};
-use crate::family::{Export, Place};
-use crate::fit::{Candidate, Metric, Quality, Search, Trained};
+use crate::family::{Export, Place, spread};
+use crate::fit::{COUNTED, Candidate, Metric, Quality, Search, Trained};
 use crate::run::{Request, held_out_name, split_of, task_of};
 
 /// Bases, rank, how many are kept.
@@ -48,8 +48,6 @@ const FEATURES: [(&str, bool); 11] = [
 const ROUNDS: [(usize, u64); 3] = [(2, 1), (5, 1), (10, 3)];
 /// Settings that the search varies.
 const VARIED: [&str; 9] = ["kind", "rank", "bases", "keep", "residual", "widths", "components", "preset", "features"];
-/// Raw samples that instructions are counted on.
-const COUNTED: usize = 2;
 /// The data set's setting by which seen classes are tested, too.
 const GENERALISED: &str = "generalised";
 
@@ -263,7 +261,8 @@ impl Search for Space<'_> {
     fn train(&self, candidate: usize) -> Result<Trained> {
         let dataset = self.experiments[0].dataset;
         let rows = test_rows(&self.split);
-        let inputs = rows.iter().take(COUNTED).map(|&row| crate::infer::raw(dataset, row as usize));
+        let spread = spread(rows.len(), COUNTED);
+        let inputs = spread.into_iter().map(|i| crate::infer::raw(dataset, rows[i] as usize));
         Ok(Trained { export: self.export(candidate, None)?, inputs: inputs.collect::<Result<_>>()? })
     }
 
