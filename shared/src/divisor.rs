@@ -1,26 +1,28 @@
 //! Division by a number that stays the same, on cores without a divider too.
 
+use core::num::NonZeroU32;
+
 use crate::kernel::arch;
 
 /// A number that others are divided by, again and again. Where the core has no divider one division gives a reciprocal,
 /// and each later one is two products: sooner than a division by software, and as long for all numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Divisor {
-    by: u32,
+    by: NonZeroU32,
     reciprocal: u32,
 }
 
 impl Divisor {
     /// 0 divides as 1 does.
     pub fn new(by: u32) -> Divisor {
-        let by = by.max(1);
+        let by = NonZeroU32::new(by).unwrap_or(NonZeroU32::MIN);
         Divisor { by, reciprocal: if arch::DIVIDES { 0 } else { u32::MAX / by } }
     }
 
     /// Quotient and remainder.
     #[inline]
     pub fn divide(&self, a: u32) -> (u32, u32) {
-        if arch::DIVIDES { (a / self.by, a % self.by) } else { by_reciprocal(a, self.by, self.reciprocal) }
+        if arch::DIVIDES { (a / self.by, a % self.by) } else { by_reciprocal(a, self.by.get(), self.reciprocal) }
     }
 
     /// `16·a / d`, rounded down, and its remainder; the first fits 32 bits where a is below 2²⁸ times d.

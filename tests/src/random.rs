@@ -260,8 +260,14 @@ fn layers(r: &mut Lcg, input: Input, mut nodes: Vec<Node>, mut width: usize, wei
         put(&mut nodes, format!("match {n_out}"), Op::Match { x, rows, handicaps });
         classes = (0..n_out).map(|c| Class { name: format!("c{c}"), seen: true }).collect();
     } else {
-        let op = Op::Dense { x, w: r.matrix(n_out, width), b: r.values(n_out), relu: false };
-        put(&mut nodes, format!("dense to {n_out}"), op);
+        // Scores are int16, which some cores' sparse kernels do otherwise: every third such layer has few weights.
+        if width.is_multiple_of(3) {
+            let Op::Dense { x, w, b, .. } = sparse(r, x, width, n_out) else { unreachable!("a dense layer") };
+            put(&mut nodes, format!("sparse to {n_out}"), Op::Dense { x, w, b, relu: false });
+        } else {
+            let op = Op::Dense { x, w: r.matrix(n_out, width), b: r.values(n_out), relu: false };
+            put(&mut nodes, format!("dense to {n_out}"), op);
+        }
     }
     Graph { family: "test".into(), input, nodes, classes }
 }
