@@ -1,28 +1,31 @@
 //! Division by a number that stays the same, on cores without a divider too.
 
-use core::num::NonZeroU32;
-
 use crate::kernel::arch;
 
 /// A number that others are divided by, again and again. Where the core has no divider one division gives a reciprocal,
 /// and each later one is two products: sooner than a division by software, and as long for all numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Divisor {
-    by: NonZeroU32,
+    by: u32,
     reciprocal: u32,
 }
 
 impl Divisor {
     /// 0 divides as 1 does.
     pub fn new(by: u32) -> Divisor {
-        let by = NonZeroU32::new(by).unwrap_or(NonZeroU32::MIN);
+        let by = by.max(1);
         Divisor { by, reciprocal: if arch::DIVIDES { 0 } else { u32::MAX / by } }
     }
 
     /// Quotient and remainder.
     #[inline]
     pub fn divide(&self, a: u32) -> (u32, u32) {
-        if arch::DIVIDES { (a / self.by, a % self.by) } else { by_reciprocal(a, self.by.get(), self.reciprocal) }
+        if !arch::DIVIDES {
+            return by_reciprocal(a, self.by, self.reciprocal);
+        }
+        // Never 0: what makes it says so, which the compiler does not see.
+        let quotient = a.checked_div(self.by).unwrap_or(0);
+        (quotient, a.wrapping_sub(quotient.wrapping_mul(self.by)))
     }
 
     /// `16·a / d`, rounded down, and its remainder; the first fits 32 bits where a is below 2²⁸ times d.

@@ -36,12 +36,12 @@ pub fn boards() -> Result<Vec<&'static Board>> {
     Ok(there)
 }
 
-/// Random models `from..from + count`, counted operator by operator. Those that the board does not hold are left out.
+/// Random models of these seeds, counted operator by operator. Those that the board does not hold are left out.
 ///
 /// # Errors
 /// Where one does not run, or nothing can be counted.
-pub fn profiles(board: &Board, from: u64, count: u64) -> Result<Vec<(Model, Profile)>> {
-    let queue = Mutex::new(from..from + count);
+pub fn profiles(board: &Board, seeds: impl Iterator<Item = u64> + Send) -> Result<Vec<(Model, Profile)>> {
+    let queue = Mutex::new(seeds);
     let found = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..2)
@@ -128,7 +128,7 @@ impl Checked {
 pub fn check(count: u64, boards: &[&Board]) -> Result<Vec<Checked>> {
     let mut all = Vec::new();
     for board in boards {
-        for (model, profile) in profiles(board, UNSEEN, count)? {
+        for (model, profile) in profiles(board, UNSEEN..UNSEEN + count)? {
             all.push(Checked::new(board, &model.name, &model, &profile)?);
         }
     }

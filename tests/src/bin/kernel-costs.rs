@@ -1,7 +1,8 @@
 //! What kernels cost, written to where it is kept. Run it after a change of a kernel, a layout or the compiler:
 //!
-//! `kernel-costs fit [MODELS] [BOARD]...` counts random models operator by operator on a board of every core and fits
-//! shared/src/cost/table.rs to them, of these boards' cores alone where some are named; `kernel-costs golden` writes
+//! `kernel-costs fit [MODELS] [windows] [BOARD]...` counts random models operator by operator on a board of every core and
+//! fits shared/src/cost/table.rs to them, of these boards' cores alone where some are named, and the coefficients of
+//! windows alone after `windows`, where nothing else has changed; `kernel-costs golden` writes
 //! tests/golden/kernels.json; `kernel-costs check [MODELS] [BOARD]...` sets estimates and
 //! bounds beside counts of models that the fit has not seen;
 //! `kernel-costs break-even` says up to which density matrices are stored sparse, with counts.
@@ -29,6 +30,6 @@ fn main() -> Result<()> {
             println!("{}", costs::table(&checked));
             Ok(())
         }
-        _ => bail!("kernel-costs fit [MODELS] [BOARD]... | golden | check [MODELS] [BOARD]... | break-even"),
+        _ => bail!("kernel-costs fit [MODELS] [windows] [BOARD]... | golden | check [MODELS] [BOARD]... | break-even"),
     }
 }

@@ -12,7 +12,7 @@ use smidgen_shared::artifact::Artifact;
 use smidgen_shared::cost::{Core, Kind, Model as Shape, TERMS, Work, of_step};
 
 use super::profiles;
-use crate::random::Model;
+use crate::random::{Model, takes_window};
 use smidgen::counting::Profile;
 
 /// The board that stands for a core.
@@ -32,13 +32,18 @@ struct Sample {
 }
 
 /// Counts `models` random models on a board of every core and writes shared/src/cost/table.rs. Where `only` names
-/// boards, the coefficients of all others stay.
+/// boards, the coefficients of all others stay; where it begins with `windows`, all but those of windows and their
+/// steps do, and of the models only those that take windows are counted.
 ///
 /// # Errors
 /// Where a board can't be counted on.
 pub fn write(models: u64, only: &[String]) -> Result<()> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/src/cost/table.rs");
     let before = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let (windows, only) = match only {
+        [first, rest @ ..] if first == "windows" => (true, rest),
+        _ => (false, only),
+    };
     for name in only {
         ensure!(BOARDS.iter().any(|(_, board, _)| board == name), "{name} stands for no core");
     }
@@ -52,7 +57,7 @@ pub fn write(models: u64, only: &[String]) -> Result<()> {
         }
         let board = Board::find(name)?;
         println!("{name}: counting {models} models");
-        let profiles = profiles(board, 0, models)?;
+        let profiles = profiles(board, (0..models).filter(|&seed| !windows || takes_window(seed)))?;
         let mut samples: Vec<Sample> = Vec::new();
         let mean = |v: &[u64]| v.iter().sum::<u64>() as f64 / v.len().max(1) as f64;
         for (model, profile) in &profiles {
@@ -68,8 +73,13 @@ pub fn write(models: u64, only: &[String]) -> Result<()> {
         }
         keep(name, core, &profiles)?;
         let mut weights: Vec<[i32; TERMS]> = Kind::ALL.iter().map(|&kind| coefficients(&samples, kind)).collect();
+        let (mut least_margin, mut least_step) = (0, 0);
+        if windows {
+            let block = kept(&before, constant).with_context(|| format!("no {constant} in {}", path.display()))?;
+            (least_margin, least_step) = others(block, &mut weights).context("a table of another make")?;
+        }
         // Where dense kernels are so fast that a sparse layout is seldom chosen.
-        if core == Core::ArmV81M && samples.iter().filter(|s| s.work.kind == Kind::WideCsr).count() < FEW {
+        if !windows && core == Core::ArmV81M && samples.iter().filter(|s| s.work.kind == Kind::WideCsr).count() < FEW {
             weights[Kind::WideCsr as usize] = wide(&weights[Kind::Csr as usize]);
         }
         // What the integers say, beside the counts of whole models and of single steps.
@@ -103,8 +113,8 @@ pub fn write(models: u64, only: &[String]) -> Result<()> {
         let _ = write!(
             text,
             "\n#[rustfmt::skip]\npub(super) const {constant}: Table = Table {{\n    margin: {},\n    slack: {SLACK},\n    step_margin: {},\n    weights: [\n",
-            in_1024(margin),
-            in_1024(step_margin)
+            in_1024(margin).max(least_margin),
+            in_1024(step_margin).max(least_step)
         );
         for (kind, row) in Kind::ALL.iter().zip(&weights) {
             let row = row.iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
@@ -115,6 +125,20 @@ pub fn write(models: u64, only: &[String]) -> Result<()> {
     std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
     println!("written: {}", path.display());
     Ok(())
+}
+
+/// Takes the coefficients of all kinds but windows from a core's table; gives its margins.
+fn others(table: &str, weights: &mut [[i32; TERMS]]) -> Option<(u32, u32)> {
+    let number = |name: &str| table.split_once(name)?.1.split_once(',')?.0.parse().ok();
+    let rows = table.lines().filter_map(|line| line.trim().strip_prefix('[')?.split_once("], //"));
+    for ((row, (numbers, _)), kind) in weights.iter_mut().zip(rows).zip(Kind::ALL) {
+        if !matches!(kind, Kind::Window | Kind::WindowStep) {
+            for (to, number) in row.iter_mut().zip(numbers.split(", ")) {
+                *to = number.parse().ok()?;
+            }
+        }
+    }
+    Some((number("    margin: ")?, number("step_margin: ")?))
 }
 
 /// The text of one core's table.
