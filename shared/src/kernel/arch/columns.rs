@@ -171,7 +171,7 @@ impl Kernel for Columns {
         });
     }
 
-    fn layer(x: &[i8], layer: &Layer<'_>, scratch: &mut [u32], y: &mut Out<'_>) {
+    fn layer(x: &[i8], layer: &Layer<'_>, _scratch: &mut [u32], y: &mut Out<'_>) {
         let (matrix, rows) = (layer.matrix(), layer.words());
         if matrix.packing() != Packing::Columns {
             return;

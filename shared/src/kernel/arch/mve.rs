@@ -157,7 +157,7 @@ impl Kernel for Mve {
         }
     }
 
-    fn layer(x: &[i8], layer: &Layer<'_>, scratch: &mut [u32], y: &mut Out<'_>) {
+    fn layer(x: &[i8], layer: &Layer<'_>, _scratch: &mut [u32], y: &mut Out<'_>) {
         let (matrix, rows) = (layer.matrix(), layer.words());
         if matrix.packing() != Packing::Vectors {
             return;
