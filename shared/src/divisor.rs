@@ -3,7 +3,7 @@
 use crate::kernel::arch;
 
 /// A number that others are divided by, again and again. Where the core has no divider one division gives a reciprocal,
-/// and each later one is two products: sooner than a division by software, and as long for all numbers.
+/// and each later one is two products: as long for all numbers, where a division by software depends on them.
 #[derive(Clone, Copy, Debug)]
 pub struct Divisor {
     by: u32,
